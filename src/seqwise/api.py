@@ -1,0 +1,188 @@
+"""The verbs in Python, named and defaulted as on the command line."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse_latency
+from seqwise.core.errors import UserError, did_you_mean
+from seqwise.core.files import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A finished comparison.
+
+    Args:
+        path: the run folder.
+        result: ``comparison.json``.
+    """
+
+    path: Path
+    result: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Comparison":
+        """A comparison from its run folder. Raises :class:`UserError` where there is none."""
+        file = Path(path) / "comparison.json"
+        if not file.exists():
+            raise UserError(f"{path} holds no finished comparison", expected="a run folder with a comparison.json")
+        try:
+            return cls(Path(path), read_json(file))
+        except ValueError as error:
+            raise UserError(f"{file} is damaged: {error}", fix="run the comparison again") from error
+
+    @property
+    def verdict(self) -> str:
+        return self.result["verdict"]["text"]
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row per model: parameters, scores with intervals, cost."""
+        import pandas as pd
+
+        return pd.DataFrame([_row(model) for model in self.result["models"]]).set_index("model")
+
+    def load(self) -> tuple[Any, Any]:
+        """The best trained model and its tokenizer."""
+        if self.result["best"] is None:
+            raise UserError("no model was trained to its end in this comparison")
+        return load(self.path / self.result["best"]["path"])
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Answers of the recommended model."""
+        return predict(self.path, texts)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        recommendation = self.result["verdict"]["recommendation"]["reason"]
+        return f"<p><b>{escape(self.verdict)}</b></p><p>Recommended: {escape(recommendation)}</p>{self.frame.to_html(float_format='%.4g')}"
+
+    def __repr__(self) -> str:
+        return f"Comparison({str(self.path)!r}): {self.verdict}"
+
+
+def _row(model: dict[str, Any]) -> dict[str, Any]:
+    row = {"model": model["name"], "status": model["status"], "parameters": model["parameters"]["total"]}
+    for metric, score in model["scores"].items():
+        row[metric] = score["mean"]
+        row[f"{metric}_low"], row[f"{metric}_high"] = score["ci95"] or (None, None)
+    latency = model["cost"]["latency_ms"]
+    return row | {"latency_ms": latency and latency["p50"], "bytes": model["bytes_on_disk"], "train_seconds": model["cost"]["train_seconds"]}
+
+
+def make_options(source: str, **values: Any) -> Options:
+    """Options from the words that the command line and Python share. Raises :class:`UserError` for an unknown one."""
+    known = [field.name for field in dataclasses.fields(Options)]
+    known += ["budget", "max_latency"]
+    for name in values:
+        if name not in known:
+            raise UserError(f"compare has no option '{name}'", fix=did_you_mean(name, known))
+    values = {name: value for name, value in values.items() if value is not None}
+    if isinstance(values.get("models"), str):
+        values["models"] = values["models"].split(",")
+    if "models" in values:
+        values["models"] = tuple(values["models"])
+    if "budget" in values:
+        values["budget_seconds"] = parse_budget(values.pop("budget"))
+    if "max_latency" in values:
+        values["max_latency_ms"] = parse_latency(values.pop("max_latency"))
+    if isinstance(values.get("max_bytes"), str):
+        values["max_bytes"] = parse_bytes(values["max_bytes"])
+    for name in ("size", "steps"):
+        if name in values:
+            values[name] = str(values[name])
+    return Options(source=str(source), **values)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' own progress bars and notices out of ours."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    yield
+
+
+def compare(source: str = "demo:docstrings", *, out: str | Path | None = None, console: "Console | None" = None, **options: Any) -> Comparison:
+    """Train every family on equal terms on ``source`` and say which one to use.
+
+    Args:
+        source: a file, ``hf:NAME[/CONFIG]`` or ``demo:NAME``.
+        out: the run folder; the same call with the same folder continues or returns what is there.
+        console: where progress is shown; None for the terminal.
+        options: the command line's options: ``test="test.csv"``, ``budget="5m"``, ``models="rnn,lstm"``, ``size="100k"`` ...
+
+    Raises :class:`UserError` for anything that is wrong with the data or the options.
+    """
+    from rich.console import Console
+
+    command = options.pop("command", None) or f"seqwise.compare({source!r}, ...)"
+    started = options.pop("started", None)
+    checked = make_options(source, **options)
+    with quiet_libraries():
+        from seqwise.comparison.compare import run_comparison
+
+        path, result = run_comparison(
+            checked, out=str(out) if out else None, console=console or Console(stderr=True), command=command, started=started
+        )
+    return Comparison(path, result)
+
+
+def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) -> Comparison:
+    """Train one model, with the same search and the same report, and no comparison."""
+    return compare(source, models=(model,), **({"replicates": 1} | options))
+
+
+def load(source: str | Path) -> tuple[Any, Any]:
+    """Model and tokenizer from a run folder or a model folder."""
+    from seqwise.predictor import load_model
+
+    folder = Path(source)
+    return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(folder)
+
+
+def predict(source: str | Path, texts: Sequence[str] | str) -> list[dict[str, Any]]:
+    """``{"label", "probabilities"}`` for each text, by a run's recommended model, a model folder or a baseline folder."""
+    from seqwise.predictor import load_predictor
+
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    predictor = load_predictor(str(source))
+    rows = predictor.probabilities(texts) if texts else np.zeros((0, len(predictor.labels)))
+    return [
+        {"label": predictor.labels[int(row.argmax())], "probabilities": dict(zip(predictor.labels, map(float, row), strict=True))} for row in rows
+    ]
+
+
+def evaluate(source: str | Path, data: str, *, text: str | None = None, target: str | None = None, header: bool | None = None) -> dict[str, Any]:
+    """Scores of a run's recommended model, or of a model folder, on labelled data; intervals are over its examples."""
+    from seqwise.comparison.finals import clipped, units_only
+    from seqwise.data.readers import load_corpus
+    from seqwise.predictor import load_predictor
+    from seqwise.tasks import TASKS
+
+    predictor = load_predictor(str(source))
+    corpus = load_corpus(data, text=text, target=target, header=header)
+    index = {name: i for i, name in enumerate(predictor.labels)}
+    unknown = sorted(set(corpus.labels) - index.keys())
+    if unknown:
+        raise UserError(f"{data} has the label '{unknown[0]}', which {source} does not know", expected=f"labels {', '.join(predictor.labels)}")
+    labels = np.array([index[label] for label in corpus.labels])
+    outputs = predictor.probabilities(corpus.texts)
+    task = TASKS["text-classification"]()
+    scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, labels).items()}
+    additive = {task.metric: task.unit_scores(outputs, labels)} | task.describing_scores(outputs, labels)
+    for name, values in additive.items():
+        scores[name]["ci95"] = clipped(units_only([values]), 0.0, 1.0 if name == task.metric else np.inf)["ci95"]
+    return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores}

@@ -1,0 +1,51 @@
+"""``seqwise compare``: which family for this data."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from seqwise.cli import shared
+
+
+def command(
+    data: shared.Data = "demo:docstrings",
+    validation: shared.Validation = None,
+    test: shared.Test = None,
+    text: shared.TextColumn = None,
+    target: shared.TargetColumn = None,
+    group: shared.Group = None,
+    header: shared.Header = None,
+    task: Annotated[str, typer.Option(help="Hugging Face's tag of the task.")] = "text-classification",
+    models: Annotated[str, typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid.")] = "rnn,lstm,gru,transformer",
+    budget: shared.Budget = "standard",
+    size: shared.Size = "auto",
+    match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",
+    match_training: Annotated[str, typer.Option(help="What is made equal in training: steps, seconds or flops.")] = "steps",
+    replicates: shared.Replicates = None,
+    configurations: shared.Configurations = None,
+    steps: shared.Steps = None,
+    layers: shared.Layers = None,
+    width: shared.Width = None,
+    batch: shared.Batch = None,
+    context: shared.Context = None,
+    tokenizer: shared.Tokenizer = "auto",
+    seed: shared.Seed = 0,
+    max_latency: Annotated[str | None, typer.Option(help="Recommend only models that answer one example this fast: 5ms.")] = None,
+    max_bytes: Annotated[str | None, typer.Option(help="Recommend only models this small on disk: 5MB.")] = None,
+    workers: shared.Workers = None,
+    device: shared.Device = "auto",
+    out: shared.Out = None,
+    no_samples: shared.NoSamples = False,
+    json: shared.Json = False,
+) -> None:
+    """Train every family on equal terms; end with a verdict, a report and the trained model."""
+    started = time.monotonic()
+    options = {name: value for name, value in locals().items() if name not in ("data", "no_samples", "json", "out")}
+    from rich.console import Console
+
+    from seqwise.api import compare
+
+    console = Console(stderr=True, quiet=json)
+    comparison = compare(data, out=out, console=console, samples=not no_samples, command=shared.command_line(), **options)
+    shared.show(comparison, json)

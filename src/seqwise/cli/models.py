@@ -1,0 +1,23 @@
+"""``seqwise models``: what can compete."""
+
+from seqwise.cli import shared
+
+
+def command(json: shared.Json = False) -> None:
+    """List the models that compare and train know."""
+    from seqwise.comparison.contenders import Contender, known_names, parse_contenders
+
+    found = [_described(contender) for contender in parse_contenders(tuple(known_names()))]
+    if json:
+        shared.print_json(found)
+        return
+    for model in found:
+        print(f"{model['name']:12} {model['family']:10} {model['about']}")
+    print("\nA plus sign makes a hybrid, layer by layer: lstm+attention. An equals sign names it: a=lstm,b=lstm.")
+
+
+def _described(contender) -> dict[str, str]:  # noqa: ANN001
+    from seqwise.models.mixers import MIXERS
+
+    about = (MIXERS[contender.mixers[0]].__doc__ or "").strip().splitlines()[0]
+    return {"name": contender.name, "family": contender.family, "mixer": contender.mixers[0], "about": about}

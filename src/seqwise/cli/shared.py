@@ -1,0 +1,55 @@
+"""What several verbs share."""
+
+import json
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, jsonl, json, parquet or txt file (gz too), hf:NAME[/CONFIG], or demo:NAME.")]
+TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
+TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label; guessed if not given.")]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+Folder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of compare or train, or a model folder.")]
+Validation = Annotated[str | None, typer.Option(help="A file of its own for validation.")]
+Test = Annotated[str | None, typer.Option(help="A file of its own for the test.")]
+Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]
+Out = Annotated[str | None, typer.Option(help="Run folder. The same command with the same folder continues.")]
+Budget = Annotated[str, typer.Option(help="Time for everything: 30s, 5m, 2h, quick (3m), standard (15m), thorough (2h).")]
+Size = Annotated[str, typer.Option(help="Non-embedding parameters of every model: auto, 30k, 100k, 300k, 1m, 3m or a number.")]
+Replicates = Annotated[int | None, typer.Option(help="Whole procedures (search and training) per model; 3 or more to decide anything.")]
+Configurations = Annotated[int | None, typer.Option(help="Configurations that each replicate's search tries.")]
+Steps = Annotated[str | None, typer.Option(help="Training steps instead of a budget; needs --size. One number, or rnn=1200,lstm=900.")]
+Layers = Annotated[int | None, typer.Option(help="Layers of every model.")]
+Width = Annotated[int | None, typer.Option(help="Width of every model, instead of the solver's.")]
+Batch = Annotated[int | None, typer.Option(help="Examples per step.")]
+Context = Annotated[int | None, typer.Option(help="Most tokens of an example; the rest is cut.")]
+Tokenizer = Annotated[str, typer.Option(help="auto, bytes, characters, bpe or bpe:SIZE.")]
+Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
+Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+NoSamples = Annotated[bool, typer.Option("--no-samples", help="Keep your data out of the report.")]
+
+
+def command_line() -> str:
+    """The command as it was typed."""
+    return shlex.join(["seqwise", *sys.argv[1:]])
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def show(comparison: Any, as_json: bool) -> None:
+    """The verdict and the table, or the whole result as JSON."""
+    if as_json:
+        print_json(comparison.result)
+        return
+    from rich.console import Console
+
+    from seqwise.comparison.summary import print_summary
+
+    print_summary(comparison.result, Console())
+    print(f"\nreport: {comparison.path / 'report.html'}\nmodel:  {comparison.path / 'best'}")

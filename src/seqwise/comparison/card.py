@@ -1,0 +1,181 @@
+"""The model card of a model that a comparison trained: Markdown with the front matter that the Hugging Face hub reads."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqwise.comparison.wording import dig, metric, primary, primary_score, ranked, sentence, settings
+from seqwise.core.errors import UserError, did_you_mean
+from seqwise.report import numbers
+
+Result = Mapping[str, Any]
+Model = Mapping[str, Any]
+
+AUTO_CLASSES = {"text-classification": "AutoModelForSequenceClassification"}
+
+
+def model_card(result: Result, name: str) -> str:
+    """The card of the model ``name``, every number from ``result``.
+
+    Raises :class:`UserError` when the comparison has no such model.
+    """
+    models = {model["name"]: model for model in result["models"]}
+    if name not in models:
+        raise UserError(f"the comparison has no model '{name}'", fix=did_you_mean(name, list(models)))
+    model = models[name]
+    parts = [
+        _front_matter(result, model),
+        f"# {name} for {result['task'].replace('-', ' ')}",
+        _introduction(result, model),
+        _usage(result, model),
+        _scores(result, model),
+        _comparison(result),
+        _limits(result, model),
+        _data(result),
+        _protocol(result, model),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _checkpoint_scores(result: Result, model: Model) -> Mapping[str, float]:
+    """The scores of this very checkpoint where they are known, else the averages over the replicates."""
+    best = result.get("best")
+    if best and best["name"] == model["name"]:
+        return best["scores"]
+    return {name: score["mean"] for name, score in model["scores"].items() if score["mean"] is not None}
+
+
+def _dataset_name(result: Result) -> str:
+    """The source without the folders it lay in."""
+    return result["data"]["source"].rstrip("/").rsplit("/", 1)[-1]
+
+
+def _front_matter(result: Result, model: Model) -> str:
+    """YAML, every text written as a JSON string, which YAML reads the same."""
+    task, source = json.dumps(result["task"]), json.dumps(_dataset_name(result))
+    lines = [
+        "---",
+        "library_name: transformers",
+        f"pipeline_tag: {task}",
+        "tags:",
+        "- seqwise",
+        f"- {json.dumps(model['family'])}",
+        f"- {json.dumps(model['name'])}",
+    ]
+    scores = _checkpoint_scores(result, model)
+    if scores:
+        lines += ["metrics:", *(f"- {json.dumps(name)}" for name in scores)]
+        lines += ["model-index:", f"- name: {json.dumps(model['name'])}", "  results:", "  - task:", f"      type: {task}"]
+        lines += ["    dataset:", f"      name: {source}", f"      type: {source}", "      split: test", "    metrics:"]
+        for name, value in scores.items():
+            lines += [f"    - type: {json.dumps(name)}", f"      value: {float(value):.6g}"]
+    return "\n".join([*lines, "---"])
+
+
+def _introduction(result: Result, model: Model) -> str:
+    parameters = numbers.whole(dig(model, "parameters", "total"))
+    verdict, names = result["verdict"], [other["name"] for other in result["models"]]
+    words = [f"A {model['family']} model with {parameters} parameters, trained by seqwise on `{_dataset_name(result)}`."]
+    words += [f"It was compared on equal terms. The verdict: {sentence(verdict['text'], names)}"]
+    chosen = verdict["recommendation"]
+    if chosen["model"] == model["name"]:
+        words.append(f"It is the recommended model: {sentence(chosen['reason'] or 'no reason was recorded', names)}")
+    elif chosen["model"]:
+        words.append(f"The comparison recommends {chosen['model']}, not this model.")
+    return " ".join(words)
+
+
+def _usage(result: Result, model: Model) -> str:
+    auto = AUTO_CLASSES.get(result["task"])
+    if auto is None or model["kind"] == "baseline":
+        return '## How to use it\n\n```\nseqwise predict RUN "some text"\n```' if model["kind"] == "baseline" else ""
+    return f"""## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import torch
+from transformers import AutoTokenizer, {auto}
+
+tokenizer = AutoTokenizer.from_pretrained("PATH")
+model = {auto}.from_pretrained("PATH")
+inputs = tokenizer(["some text"], return_tensors="pt", truncation=True)
+with torch.no_grad():
+    probabilities = model(**inputs).logits.softmax(-1)
+print(model.config.id2label[int(probabilities.argmax())])
+```"""
+
+
+def _scores(result: Result, model: Model) -> str:
+    own = _checkpoint_scores(result, model) if (result.get("best") or {}).get("name") == model["name"] else {}
+    rows = [(metric(name).label, metric(name).value(own.get(name)), metric(name).score(score)) for name, score in model["scores"].items()]
+    replicates = numbers.plural(result["protocol"]["replicates"], "replicate")
+    heading = ("metric", "this checkpoint", f"average of {replicates} (95 % interval)")
+    return f"## Scores on the test data\n\n{_table(heading, rows)}" if rows else ""
+
+
+def _comparison(result: Result) -> str:
+    kind = primary(result)
+    rows = [
+        (
+            model["name"],
+            numbers.whole(dig(model, "parameters", "total")),
+            kind.score(primary_score(result, model)),
+            numbers.duration(dig(model, "cost", "train_seconds")),
+            numbers.milliseconds(dig(model, "cost", "latency_ms", "p50")),
+        )
+        for model in ranked(result)
+    ]
+    return "## The comparison\n\n" + _table(("model", "parameters", f"{kind.label} (95 % interval)", "training", "time per answer"), rows)
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+def _limits(result: Result, model: Model) -> str:
+    context = result["protocol"].get("context")
+    facts = [
+        "It was measured on one data set; on other texts its scores may differ.",
+        f"It reads at most {context:,} tokens; the rest of a longer input is cut off." if context else "",
+        "It was still improving when training ended." if model.get("still_improving") else "",
+        f"{model['diverged']} of {result['protocol']['replicates']} replicates of its training diverged." if model.get("diverged") else "",
+        "The comparison ended before everything planned was done." if result["status"] == "partial" else "",
+    ]
+    return "## Limits\n\n" + _bullets(facts)
+
+
+def _data(result: Result) -> str:
+    data = result["data"]
+    card, examples, length = data.get("card") or {}, data["examples"], data["length"]
+    overlap, duplicates, tokenizer = card.get("overlap") or {}, card.get("duplicates") or {}, card.get("tokenizer") or {}
+    classes = ", ".join(f"{label} ({count:,})" for label, count in (card.get("classes") or {}).items())
+    facts = [
+        f"Examples: {examples['train']:,} for training, {examples['validation']:,} for validation, {examples['test']:,} for test.",
+        f"Length in tokens: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
+        f"Classes: {classes}." if classes else "",
+        f"Tokens: {tokenizer['kind']}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokenizer.get("kind") else "",
+        f"Test examples that also appear in the training data: {overlap['test_in_train']:,}."
+        if overlap.get("test_in_train") is not None
+        else "",
+        f"Duplicates: {duplicates['examples']:,}." if duplicates.get("examples") is not None else "",
+        f"sha256: `{data['sha256']}`.",
+    ]
+    return "## Data\n\n" + _bullets(facts)
+
+
+def _protocol(result: Result, model: Model) -> str:
+    rules, environment = result["protocol"], result["environment"]
+    facts = [
+        f"Matched by {rules['match_size']} and training {rules['match_training']}; {rules['replicates']} replicates.",
+        f"{numbers.plural(rules['configurations_per_replicate'], 'setting')} tried in each, the best on validation data kept.",
+        "The test data was read once, by finished models.",
+        f"Setting: {settings(model['hyperparameters'])}." if model.get("hyperparameters") else "",
+        *(sentence(rule) for rule in rules.get("rules") or []),
+    ]
+    command = environment.get("reproduce") or environment["command"]
+    return f"## Protocol\n\n{_bullets(facts)}\n\n```\n{command}\n```"
+
+
+def _bullets(facts: Sequence[str]) -> str:
+    return "\n".join(f"- {fact}" for fact in facts if fact)

@@ -1,0 +1,67 @@
+"""Who competes: a name and the mixer of each layer. Names follow from the table of mixers."""
+
+import dataclasses
+
+from seqwise.core.errors import UserError, did_you_mean
+from seqwise.models.mixers import MIXERS
+
+ALIASES = {"transformer": "attention"}
+"""Contenders that the field knows under another name than their mixer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contender:
+    """One family in a comparison.
+
+    Args:
+        name: unique in its comparison.
+        mixers: repeated over the layers; more than one makes a hybrid.
+    """
+
+    name: str
+    mixers: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        kinds = {"attention" if mixer == "attention" else "recurrent" for mixer in self.mixers}
+        return kinds.pop() if len(kinds) == 1 else "hybrid"
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """Bodies that the search may choose; the classic stack is a thing of recurrent models."""
+        return ("modern", "classic") if self.family == "recurrent" else ("modern",)
+
+    def layer_types(self, layers: int) -> list[str]:
+        return [self.mixers[i % len(self.mixers)] for i in range(layers)]
+
+
+def known_names() -> list[str]:
+    """The contenders that need no plus sign: one for each mixer."""
+    aliased = {mixer: name for name, mixer in ALIASES.items()}
+    return [aliased.get(mixer, mixer) for mixer in MIXERS]
+
+
+def _parse_one(text: str) -> Contender:
+    name, given, mixers = text.rpartition("=")
+    parts = mixers.split("+")
+    for part in parts:
+        if ALIASES.get(part, part) not in MIXERS:
+            raise UserError(f"unknown model '{part}'", fix=did_you_mean(part, known_names()))
+    return Contender(name.strip() if given else mixers, tuple(ALIASES.get(part, part) for part in parts))
+
+
+def parse_contenders(models: tuple[str, ...]) -> list[Contender]:
+    """``("rnn", "lstm+attention", "a=lstm")`` as contenders.
+
+    Raises :class:`UserError` for an unknown model and for two contenders of one name.
+    """
+    found = [_parse_one(text.strip()) for text in models if text.strip()]
+    if not found:
+        raise UserError("--models names no model", fix=f"name some of {', '.join(known_names())}")
+    names = [contender.name for contender in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two models are called '{name}'", fix=f"name them: a={name},b={name}")
+        if not name or not all(character.isalnum() or character in "+-_." for character in name):
+            raise UserError(f"'{name}' cannot name a model", expected="letters, digits, and + - _ .")
+    return found

@@ -1,0 +1,129 @@
+"""What a user asks of a comparison, checked before anything is read or written."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Sequence
+
+from seqwise.core.config import Config
+from seqwise.core.errors import UserError, did_you_mean
+
+BUDGETS = {"quick": 180.0, "standard": 900.0, "thorough": 7200.0}
+SIZES = {"30k": 30_000, "100k": 100_000, "300k": 300_000, "1m": 1_000_000, "3m": 3_000_000}
+UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+UNIT_BYTES = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Config):
+    """Everything that decides the numbers of a comparison, and three things that do not (workers, limits, samples)."""
+
+    source: str
+    validation: str | None = None
+    test: str | None = None
+    text: str | None = None
+    target: str | None = None
+    group: str | None = None
+    header: bool | None = None
+    task: str = "text-classification"
+    models: tuple[str, ...] = ("rnn", "lstm", "gru", "transformer")
+    budget_seconds: float | None = 900.0
+    size: str = "auto"
+    match_size: str = "parameters"
+    match_training: str = "steps"
+    replicates: int | None = None
+    configurations: int | None = None
+    steps: str | None = None
+    """One number for all models, or one each: ``rnn=1200,lstm=900``."""
+    layers: int | None = None
+    width: int | None = None
+    batch: int | None = None
+    context: int | None = None
+    tokenizer: str = "auto"
+    seed: int = 0
+    device: str = "auto"
+    workers: int | None = None
+    max_latency_ms: float | None = None
+    max_bytes: int | None = None
+    samples: bool = True
+
+    def __post_init__(self) -> None:
+        _one_of("--match-size", self.match_size, ["parameters", "flops"])
+        _one_of("--match-training", self.match_training, ["steps", "seconds", "flops"])
+        _one_of("--tokenizer", self.tokenizer.partition(":")[0], ["auto", "bytes", "characters", "bpe"])
+        for name in ("replicates", "configurations", "layers", "width", "batch", "context", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value} is not possible", expected="a whole number of 1 or more")
+        if self.size != "auto":
+            parse_size(self.size)
+        if self.steps is not None and self.size == "auto":
+            raise UserError("--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch")
+        self.steps_of([])
+
+    @property
+    def target_parameters(self) -> int | None:
+        """Non-embedding parameters of every contender; None where the budget decides."""
+        return None if self.size == "auto" else parse_size(self.size)
+
+    def steps_of(self, names: Sequence[str]) -> dict[str, int] | None:
+        """Steps of each contender where they were given."""
+        if self.steps is None:
+            return None
+        parts = [part.rpartition("=") for part in self.steps.split(",")]
+        if not all(count.strip().isdigit() and int(count) > 0 for _, _, count in parts):
+            raise UserError(f"--steps '{self.steps}' is not possible", expected="a number of steps, or one for each model: rnn=1200,lstm=900")
+        if len(parts) == 1 and not parts[0][0]:
+            return dict.fromkeys(names, int(parts[0][2]))
+        given = {name.strip(): int(count) for name, _, count in parts}
+        for name in names:
+            if name not in given:
+                raise UserError(f"--steps '{self.steps}' names no steps for '{name}'", fix="give one number for all models, or one for each")
+        return {name: given[name] for name in names}
+
+    def request(self) -> dict:
+        """The part that a run folder must agree on."""
+        values = self.to_dict()
+        for name in ("workers", "max_latency_ms", "max_bytes", "samples"):
+            del values[name]
+        return values | {"models": list(self.models)}
+
+
+def _one_of(option: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise UserError(f"{option} {value} is not possible", fix=did_you_mean(value, known))
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of ``30s``, ``5m``, ``2h``, ``quick``, ``standard`` or ``thorough``."""
+    if text in BUDGETS:
+        return BUDGETS[text]
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip().lower())
+    if not found or float(found[1]) <= 0:
+        raise UserError(f"--budget '{text}' is no length of time", expected="30s, 5m, 2h, quick (3m), standard (15m) or thorough (2h)")
+    return float(found[1]) * UNIT_SECONDS[found[2]]
+
+
+def parse_size(text: str) -> int:
+    """Parameters of ``30k``, ``1m`` or a whole number of 1,000 or more."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([km]?)", text.strip().lower())
+    value = float(found[1]) * {"": 1, "k": 1e3, "m": 1e6}[found[2]] if found else math.nan
+    if not value >= 1_000:
+        raise UserError(f"--size '{text}' is no number of parameters", expected="auto, 30k, 100k, 300k, 1m, 3m or any number from 1000")
+    return round(value)
+
+
+def parse_latency(text: str) -> float:
+    """Milliseconds of ``5ms`` or ``0.1s``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)", text.strip().lower())
+    if not found:
+        raise UserError(f"--max-latency '{text}' is no length of time", expected="for example 5ms")
+    return float(found[1]) * (1.0 if found[2] == "ms" else 1000.0)
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of ``5MB``, ``300kB`` or a whole number."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?", text.strip().lower())
+    if not found:
+        raise UserError(f"--max-bytes '{text}' is no size", expected="for example 5MB")
+    return round(float(found[1]) * UNIT_BYTES[found[2] or "b"])

@@ -1,0 +1,234 @@
+"""The plan: every trial of a comparison, written before the first one starts and never recalibrated."""
+
+import dataclasses
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqwise.comparison.budget import (
+    EVALUATIONS,
+    LADDER,
+    SEARCH_SHARE,
+    WANTED_EPOCHS,
+    Speed,
+    Workload,
+    measure_speed,
+)
+from seqwise.comparison.contenders import Contender
+from seqwise.comparison.engine import LocalEngine
+from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.options import SIZES, Options
+from seqwise.comparison.search import hyperparameters, points, space
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, flops, parameters, solve
+from seqwise.core.config import fingerprint
+from seqwise.core.environment import source_hash
+from seqwise.models.config import SeqwiseConfig
+from seqwise.tasks.task import Task
+
+CONFIG_KEYS = (
+    "vocab_size",
+    "embedding_size",
+    "projection_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "layer_types",
+    "body",
+    "bidirectional",
+    "max_position_embeddings",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is fixed before sizes and steps are."""
+
+    options: Options
+    task: Task
+    contenders: list[Contender]
+    labels: tuple[str, ...]
+    data_sha256: str
+    vocab_size: int
+    context: int
+    batch_size: int
+    device: str
+    lengths: np.ndarray
+
+    def solved(self, target: int) -> dict[str, dict[str, SeqwiseConfig]]:
+        """The config of every contender and body at a size."""
+        options = self.options
+        shape = Shape(
+            vocab_size=self.vocab_size,
+            embedding_size=embedding_size(target),
+            layers=options.layers or default_layers(target),
+            classes=len(self.labels),
+            context=self.context,
+            bidirectional=self.task.bidirectional,
+            width=options.width,
+        )
+        measure, goal = parameters, float(target)
+        if options.match_size == "flops":
+            measure = flops(np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
+            goal = measure(solve(Contender("transformer", ("attention",)), shape, "modern", parameters, float(target)))
+        return {c.name: {body: solve(c, shape, body, measure, goal) for body in c.bodies} for c in self.contenders}
+
+    def job(self, config: SeqwiseConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
+        """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
+        data_seed = 1_000 * self.options.seed + replicate
+        return {
+            "task": self.task.tag,
+            "model": name,
+            "replicate": replicate,
+            "config": {key: getattr(config, key) for key in CONFIG_KEYS},
+            "labels": list(self.labels),
+            "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())},
+            "data_seed": data_seed,
+            "batch_size": self.batch_size,
+            "device": self.device,
+        }
+
+
+def default_batch_size(examples: int) -> int:
+    """Examples per step from the size of the data alone: 32 below 20,000 training examples, 64 above."""
+    return 32 if examples < 20_000 else 64
+
+
+class Calibration:
+    """Speeds on this machine, measured when a size is first asked for."""
+
+    def __init__(self, setting: Setting, engine: LocalEngine, folder: RunFolder, test_examples: int):
+        self.setting, self.engine, self.folder, self.test_examples = setting, engine, folder, test_examples
+        self.known: dict[int, dict[str, dict[str, Speed]]] = {}
+
+    def at(self, target: int) -> dict[str, dict[str, Speed]]:
+        if target not in self.known:
+            configs = self.setting.solved(target)
+            unique = {_architecture(config): (name, body) for name, bodies in configs.items() for body, config in bodies.items()}
+            jobs = [self._job(configs[name][body]) for name, body in unique.values()]
+            threads = self.engine.threads
+            speeds = self.engine.map(measure_speed, [(str(self.folder.path), job, threads, self.test_examples) for job in jobs])
+            found = dict(zip(unique, speeds, strict=True))
+            self.known[target] = {
+                name: {body: found[_architecture(config)] for body, config in bodies.items()} for name, bodies in configs.items()
+            }
+        return self.known[target]
+
+    def _job(self, config: SeqwiseConfig) -> dict[str, Any]:
+        settings = {"dropout": 0.2, "learning_rate": 1e-3, "weight_decay": 0.1}
+        return self.setting.job(config, 10_000, "calibration", 0) | {"hyperparameters": settings}
+
+
+def _architecture(config: SeqwiseConfig) -> str:
+    return fingerprint({name: getattr(config, name) for name in CONFIG_KEYS})
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the stopwatch, or the user, decided."""
+
+    target: int
+    replicates: int
+    configurations: int
+    steps: dict[str, int]
+    estimate_seconds: float | None
+
+
+def choose(setting: Setting, calibration: Calibration, workers: int, per_epoch: int, fixed: Callable[[int], float], started: float) -> Choice:
+    """Size, replicates, configurations and steps under the budget; see rule 3 of the comparison protocol.
+
+    Args:
+        fixed: seconds outside training for a number of replicates.
+        started: monotonic clock at the start of the command.
+    """
+    options = setting.options
+    ladder = [(options.replicates or r, options.configurations or k) for r, k in LADDER]
+    budget = options.budget_seconds or float("inf")
+    best: Choice | None = None
+    for target in [options.target_parameters] if options.target_parameters else list(SIZES.values()):
+        speeds = calibration.at(target)
+        spent = time.monotonic() - started
+        tries = ladder if best is None else [(best.replicates, best.configurations)]
+        for replicates, configurations in tries:
+            bodies = body_of_points(setting, configurations)
+            workload = Workload(speeds, bodies, per_epoch, workers, spent + fixed(replicates))
+            weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
+            steps = workload.steps(budget, replicates, configurations, weights)
+            choice = Choice(target, replicates, configurations, steps, workload.seconds(steps, replicates, configurations))
+            epochs = min(steps.values()) / per_epoch
+            if epochs >= WANTED_EPOCHS:
+                break
+        if best is not None and epochs < WANTED_EPOCHS:
+            break
+        best = choice
+        if epochs < 1.5 * WANTED_EPOCHS:
+            break
+    assert best is not None
+    return best
+
+
+def flops_of(setting: Setting, target: int) -> dict[str, float]:
+    """Training FLOPs per token of each contender at a size, modern body."""
+    measure = flops(np.percentile(setting.lengths, range(5, 100, 10)).astype(int).tolist())
+    return {name: measure(bodies["modern"]) for name, bodies in setting.solved(target).items()}
+
+
+def body_of_points(setting: Setting, configurations: int) -> dict[str, list[str]]:
+    drawn = points(configurations, setting.options.seed)
+    return {c.name: [hyperparameters(c, point)[0].get("body", "modern") for point in drawn] for c in setting.contenders}
+
+
+def trials(setting: Setting, choice: Choice) -> list[dict[str, Any]]:
+    """Every trial in the order of running: replicate by replicate, baselines first, a final run after its search."""
+    configs = setting.solved(choice.target)
+    found: list[dict[str, Any]] = []
+    for replicate in range(choice.replicates):
+        found += [_baseline(setting, name, replicate) for name in setting.task.baselines]
+        searches = {c.name: _searches(setting, choice, configs[c.name], c, replicate) for c in setting.contenders}
+        for contender in setting.contenders:
+            found += searches[contender.name]
+        found += [_final(setting, choice, configs[c.name], c, replicate, searches[c.name]) for c in setting.contenders]
+    return found
+
+
+def _named(setting: Setting, job: dict[str, Any]) -> dict[str, Any]:
+    return job | {"fingerprint": fingerprint(job | {"data": setting.data_sha256, "source": source_hash()})}
+
+
+def _baseline(setting: Setting, name: str, replicate: int) -> dict[str, Any]:
+    job = {"kind": "baseline", "model": name, "replicate": replicate, "after": []}
+    return _named(setting, job | {"task": setting.task.tag, "labels": list(setting.labels)})
+
+
+def _searches(
+    setting: Setting, choice: Choice, configs: Mapping[str, SeqwiseConfig], contender: Contender, replicate: int
+) -> list[dict[str, Any]]:
+    found = []
+    for index, point in enumerate(points(choice.configurations, setting.options.seed)):
+        values, edge = hyperparameters(contender, point)
+        steps = choice.steps[contender.name]
+        job = setting.job(configs[values.get("body", "modern")], steps, contender.name, replicate)
+        job |= {"kind": "search", "configuration": index, "after": []}
+        job |= {"hyperparameters": values, "edge": edge, "until": round(steps * SEARCH_SHARE)}
+        found.append(_named(setting, job))
+    return found
+
+
+def _final(
+    setting: Setting,
+    choice: Choice,
+    configs: Mapping[str, SeqwiseConfig],
+    contender: Contender,
+    replicate: int,
+    searches: list[dict[str, Any]],
+) -> dict[str, Any]:
+    steps = choice.steps[contender.name]
+    job = setting.job(configs["modern"], steps, contender.name, replicate)
+    job |= {"kind": "final", "until": steps}
+    return _named(setting, job | {"after": [search["fingerprint"] for search in searches]})
+
+
+def described_space(setting: Setting) -> dict[str, dict[str, list[Any]]]:
+    return {c.name: {dimension.name: dimension.described() for dimension in space(c)} for c in setting.contenders}

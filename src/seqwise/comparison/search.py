@@ -1,0 +1,87 @@
+"""The search: the same Sobol points for every family and replicate, and a selection that reads validation only."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy.stats import qmc
+
+from seqwise.comparison.contenders import Contender
+from seqwise.core.errors import UserError
+from seqwise.data.splits import Split
+from seqwise.tasks.task import Task
+
+EDGE = 0.1
+"""A kept point this close to an end of a range, as a share of the range, is flagged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dimension:
+    """A range (linear or logarithmic) or a list of choices."""
+
+    name: str
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def at(self, share: float) -> Any:
+        """The value at ``share`` in [0, 1) of the dimension."""
+        if self.choices:
+            return self.choices[int(share * len(self.choices))]
+        if self.log:
+            return float(f"{math.exp(math.log(self.low) + share * math.log(self.high / self.low)):.4g}")
+        return round(self.low + share * (self.high - self.low), 4)
+
+    def is_edge(self, share: float) -> bool:
+        return not self.choices and not EDGE <= share <= 1 - EDGE
+
+    def described(self) -> list[Any]:
+        return list(self.choices) if self.choices else [self.low, self.high]
+
+
+SHARED = (
+    Dimension("learning_rate", 1e-3, 1e-2, log=True),
+    Dimension("dropout", 0.1, 0.5),
+    Dimension("weight_decay", 0.01, 0.3, log=True),
+)
+BODY = Dimension("body", choices=("modern", "classic"))
+FORGET_BIAS = Dimension("forget_bias", choices=(0.0, 1.0, 2.0))
+WARMUP = Dimension("warmup", 0.02, 0.2)
+POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
+
+
+def space(contender: Contender) -> tuple[Dimension, ...]:
+    """Three shared dimensions and two of the family's own: as many for every family."""
+    if contender.family == "attention":
+        own = (WARMUP, POSITIONS)
+    elif contender.family == "hybrid":
+        own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, POSITIONS)
+    else:
+        own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, BODY)
+    return SHARED + own
+
+
+def points(configurations: int, seed: int) -> list[list[float]]:
+    """``configurations`` points of a scrambled Sobol sequence (Sobol' 1967) in five dimensions."""
+    power = max(0, (configurations - 1).bit_length())
+    return qmc.Sobol(len(SHARED) + 2, scramble=True, rng=seed).random_base2(power)[:configurations].tolist()
+
+
+def hyperparameters(contender: Contender, point: Sequence[float]) -> tuple[dict[str, Any], list[str]]:
+    """The values of one point, and the names of those at an edge of the space."""
+    dimensions = space(contender)
+    values = {dimension.name: dimension.at(share) for dimension, share in zip(dimensions, point, strict=True)}
+    return values, [dimension.name for dimension, share in zip(dimensions, point, strict=True) if dimension.is_edge(share)]
+
+
+def select(records: Sequence[Mapping[str, Any]], task: Task, on: Split) -> Mapping[str, Any] | None:
+    """The trial with the best score on validation; None where every one diverged or failed.
+
+    Raises :class:`UserError` when asked to select on anything but validation.
+    """
+    if on is not Split.VALIDATION:
+        raise UserError(f"a search cannot select on {on}", expected="the validation split")
+    finished = [record for record in records if record["status"] == "ok" and record["best"]]
+    return max(finished, key=lambda record: task.selection_key(record["best"]), default=None)

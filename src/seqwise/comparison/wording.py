@@ -1,0 +1,146 @@
+"""How a comparison's numbers and models are written, the same in the page, the terminal and the model card."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqwise.report import numbers
+from seqwise.report.document import Style
+
+FAMILY_DASHES = {"recurrent": "", "attention": "7 4", "hybrid": "7 3 2 3", "external": "12 4", "baseline": "2 4"}
+DECISIONS = {"better": "better", "worse": "worse", "equivalent": "equal", "undecided": "undecided"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """``scale`` turns a recorded value into the shown unit; differences are shown in ``step``."""
+
+    label: str
+    unit: str = ""
+    step: str = ""
+    scale: float = 1.0
+    places: int = 3
+    meaning: str = ""
+    higher_is_better: bool = True
+
+    def value(self, value: float | None) -> str:
+        written = numbers.fixed(value, self.places, scale=self.scale)
+        return f"{written} {self.unit}".rstrip() if written != numbers.MISSING else written
+
+    def interval(self, bounds: Sequence[float] | None) -> str:
+        return numbers.interval(bounds, self.places, scale=self.scale)
+
+    def score(self, score: Mapping[str, Any] | None) -> str:
+        """``84.1 % (83.0 to 85.2)``."""
+        if not score or score.get("mean") is None:
+            return numbers.MISSING
+        bounds = self.interval(score.get("ci95"))
+        return self.value(score["mean"]) + (f" ({bounds})" if bounds else "")
+
+    def difference(self, value: float | None, bounds: Sequence[float] | None = None, *, signed: bool = True) -> str:
+        """``+2.3 points (+0.9 to +3.7)``."""
+        written = numbers.fixed(value, self.places, scale=self.scale, signed=signed)
+        if written == numbers.MISSING:
+            return written
+        between = numbers.interval(bounds, self.places, scale=self.scale, signed=signed)
+        return f"{written} {self.step}".rstrip() + (f" ({between})" if between else "")
+
+    @property
+    def axis(self) -> str:
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+METRICS = {
+    "accuracy": Metric("accuracy", "%", "points", 100, 1, "the share of examples that are answered correctly"),
+    "macro_f1": Metric(
+        "macro F1", "%", "points", 100, 1, "the balance of precision and recall, averaged with the same weight for every class"
+    ),
+    "log_loss": Metric(
+        "log loss", "nats", "nats", 1, 3, "the surprise at the true answer; punishes confident mistakes; lower is better", False
+    ),
+    "bits_per_byte": Metric("bits per byte", "bits/byte", "bits/byte", 1, 3, "the surprise at the next byte; lower is better", False),
+}
+
+
+def metric(name: str) -> Metric:
+    """A metric that is not listed keeps its own name and no unit."""
+    return METRICS.get(name) or Metric(name.replace("_", " "))
+
+
+def primary(result: Mapping[str, Any]) -> Metric:
+    return metric(result["protocol"]["metric"])
+
+
+def primary_score(result: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
+    return model["scores"].get(result["protocol"]["metric"]) or {"mean": None, "ci95": None, "per_replicate": []}
+
+
+def dig(record: Mapping[str, Any] | None, *keys: str) -> Any:
+    """The value under nested keys; None as soon as one is missing or None."""
+    value: Any = record
+    for key in keys:
+        if value is None:
+            return None
+        value = value.get(key)
+    return value
+
+
+def trained(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [model for model in result["models"] if model["kind"] != "baseline"]
+
+
+def ranked(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All models, the best mean of the primary metric first, those without a score last."""
+    sign = -1.0 if result["protocol"]["higher_is_better"] else 1.0
+
+    def place(model: Mapping[str, Any]) -> tuple[bool, float]:
+        mean = primary_score(result, model)["mean"]
+        return mean is None, 0.0 if mean is None else sign * mean
+
+    return sorted(result["models"], key=place)
+
+
+def styles(result: Mapping[str, Any]) -> dict[str, Style]:
+    """One style per model: colour and marker by its place in the list, the dash by its family."""
+    return {model["name"]: Style(index % 8, index % 8, FAMILY_DASHES[model["family"]]) for index, model in enumerate(result["models"])}
+
+
+def decision_headline(result: Mapping[str, Any]) -> str:
+    """The verdict in a few words."""
+    verdict = result["verdict"]
+    names = numbers.listed(verdict["winners"])
+    if len(trained(result)) == 1:
+        return "One model was trained, so there is nothing to decide"
+    return {
+        "winner": f"The winner is {names}",
+        "tie": f"A tie: {names} are equally good",
+        "undecided": f"Undecided between {numbers.listed(verdict['candidates'])}",
+        "nothing learned": "Nothing was learned",
+    }[verdict["decision"]]
+
+
+def worst_case(result: Mapping[str, Any]) -> str:
+    """How much the recommended model can be behind any other, as a sentence; empty when it is not known."""
+    regret = result["verdict"]["recommendation"]["regret_upper95"]
+    if regret is None:
+        return ""
+    if regret <= 0:
+        return "It is not behind any alternative (95 % sure)."
+    kind = primary(result)
+    return f"At worst it is {kind.difference(regret, signed=False)} of {kind.label} behind any alternative (95 % sure)."
+
+
+def sentence(text: str, names: Collection[str] = ()) -> str:
+    """The text with a capital and a full stop; a model's name at its start stays as it is."""
+    text = text.strip()
+    first = text if text.split(" ", 1)[0].rstrip(":,;") in names else numbers.capital(text)
+    return first + ("" if first[-1:] in ("", ".", "!", "?") else ".")
+
+
+def setting(value: Any) -> str:
+    """A hyperparameter's value, short."""
+    return f"{value:.3g}" if type(value) is float else str(value)
+
+
+def settings(values: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {setting(value)}" for name, value in (values or {}).items())

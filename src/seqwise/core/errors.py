@@ -1,0 +1,29 @@
+"""The one exception that people see: what happened, what was expected, how to fix it."""
+
+
+class UserError(ValueError):
+    """A mistake in the input, not in the program. The command line prints it and exits with code 2.
+
+    Args:
+        message: what happened, naming the file, column or option.
+        expected: what would have been accepted.
+        fix: what to do now.
+    """
+
+    def __init__(self, message: str, *, expected: str | None = None, fix: str | None = None):
+        lines = [message]
+        if expected:
+            lines.append(f"expected: {expected}")
+        if fix:
+            lines.append(f"fix: {fix}")
+        super().__init__("\n  ".join(lines))
+        self.message, self.expected, self.fix = message, expected, fix
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The sentence that helps with a misspelt name."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    listed = "one of " + ", ".join(known)
+    return f"did you mean '{close[0]}'? ({listed})" if close else listed

@@ -1,0 +1,158 @@
+"""Texts as one flat array of tokens, and the same batches in the same order for every model."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from seqwise.core.errors import UserError
+from seqwise.core.files import atomic_path
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+CHUNK = 50
+"""Batches among which examples are sorted by length: more pads less and mixes less."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenSet:
+    """Encoded examples: example i is ``flat[offsets[i]:offsets[i + 1]]``.
+
+    Args:
+        flat: int32 token ids of all examples.
+        offsets: int64 [n + 1].
+        labels: int64 [n] class numbers.
+    """
+
+    flat: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @functools.cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of every example."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def from_lists(cls, ids: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
+        offsets = np.concatenate([[0], np.cumsum([len(example) for example in ids], dtype=np.int64)]).astype(np.int64)
+        flat = np.fromiter((token for example in ids for token in example), np.int32, offsets[-1])
+        return cls(flat, offsets, np.asarray(labels, np.int64))
+
+    def save(self, path: Path) -> None:
+        """One safetensors file, written atomically."""
+        from safetensors.numpy import save_file
+
+        with atomic_path(path) as temporary:
+            save_file({"flat": self.flat, "offsets": self.offsets, "labels": self.labels}, temporary)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises :class:`UserError` when the file is damaged."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            return cls(**load_file(path))
+        except (SafetensorError, TypeError) as error:
+            raise UserError(f"{path} is not a file of encoded examples ({error})", fix="delete it, it is written again") from error
+
+
+class CutShare(NamedTuple):
+    """What the maximum length cuts off, as shares between 0 and 1 of all examples and of all tokens."""
+
+    examples: float
+    tokens: float
+
+
+def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int) -> tuple[TokenSet, CutShare]:
+    """Encode every text, keep its first ``max_length`` tokens, and say how much that cuts. A text without tokens is one [UNK]."""
+    # without texts the tokenizer has nothing to tell its output's type from
+    ids = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"] if len(texts) else []
+    ids = [example or [tokenizer.unk_token_id] for example in ids]
+    lengths = np.array([len(example) for example in ids], np.int64)
+    cut = np.maximum(lengths - max_length, 0)
+    share = CutShare(float(np.mean(cut > 0)), float(cut.sum() / lengths.sum())) if len(ids) else CutShare(0.0, 0.0)
+    return TokenSet.from_lists([example[:max_length] for example in ids], labels), share
+
+
+class Batches:
+    """An endless sequence of batches, each a pure function of (seed, step); every example once per epoch.
+
+    Each epoch is shuffled, sorted by length within chunks of 50 batches, and its batches are shuffled again: little padding, and the
+    order needs no saved state.
+
+    Args:
+        lengths: tokens of every example.
+        batch_size: examples per batch; the last batch formed in an epoch may be smaller.
+        seed: the same for every model of a comparison.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int):
+        if batch_size < 1 or not len(lengths):
+            raise UserError(
+                f"no batches of {batch_size} from {len(lengths)} examples", expected="at least one example and a batch size of 1 or more"
+            )
+        self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
+        self.per_epoch = -(-len(self.lengths) // batch_size)
+        self._drawn: tuple[int, list[np.ndarray]] = (-1, [])
+
+    def batch(self, step: int) -> np.ndarray:
+        """Positions in ``lengths`` of the examples of one step, counted from 0."""
+        epoch, place = divmod(step, self.per_epoch)
+        if self._drawn[0] != epoch:
+            self._drawn = (epoch, self._draw(epoch))
+        return self._drawn[1][place]
+
+    def epoch(self, step: int) -> int:
+        return step // self.per_epoch
+
+    def _draw(self, epoch: int) -> list[np.ndarray]:
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.lengths))
+        size = CHUNK * self.batch_size
+        chunks = [order[start : start + size] for start in range(0, len(order), size)]
+        by_length = np.concatenate([chunk[np.argsort(self.lengths[chunk], kind="stable")] for chunk in chunks])
+        batches = [by_length[start : start + self.batch_size] for start in range(0, len(by_length), self.batch_size)]
+        return [batches[place] for place in rng.permutation(len(batches))]
+
+
+def padding_share(lengths: np.ndarray, batches: Batches) -> float:
+    """The share of padding among all positions of the first epoch."""
+    drawn = [lengths[batches.batch(step)] for step in range(batches.per_epoch)]
+    return 1 - float(np.sum(lengths)) / sum(len(batch) * int(batch.max()) for batch in drawn)
+
+
+def evaluation_batches(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:
+    """Positions in ``lengths``, from short to long, in batches of one example or more.
+
+    A larger batch has at most ``tokens_per_batch`` positions, padding included.
+    """
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
+    for place in range(1, len(order) + 1):
+        if place == len(order) or (place + 1 - start) * lengths[order[place]] > tokens_per_batch:
+            batches.append(order[start:place])
+            start = place
+    return batches
+
+
+def collate(tokens: TokenSet, indices: np.ndarray) -> dict[str, "torch.Tensor"]:
+    """``input_ids`` and ``attention_mask`` [B, T] int64, padded on the right with 0 to the longest example, and ``labels`` [B]."""
+    import torch
+
+    lengths = tokens.lengths[indices]
+    positions = np.arange(lengths.max())
+    mask = positions < lengths[:, None]
+    ids = np.zeros(mask.shape, np.int64)
+    ids[mask] = tokens.flat[(tokens.offsets[indices][:, None] + positions)[mask]]
+    arrays = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": tokens.labels[indices]}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -1,0 +1,176 @@
+"""Tokenizers trained on the user's own texts, as ordinary Hugging Face tokenizers."""
+
+import collections
+import dataclasses
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from seqwise.core.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+SPECIAL = ["[PAD]", "[UNK]"]
+MAX_CONTEXT = 512
+MIN_VOCABULARY, MAX_VOCABULARY = 500, 8_000
+MAX_LEARNED = 5_000_000
+"""Characters that byte pairs are learned from: more take longer and change few of 8,000 entries."""
+SHORT = 20
+"""Characters up to which a text may be a name or a word."""
+# Thai to Myanmar, Khmer, kana, CJK ideographs: scripts that put no space between words
+UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerPlan:
+    """What a token is.
+
+    Args:
+        kind: "bytes", "characters" or "bpe" (byte-level byte pair encoding, Sennrich et al. 2016, arXiv:1508.07909).
+        vocab_size: the most entries it may have, [PAD] and [UNK] among them.
+        lowercase: whether texts are put into lower case first.
+        reason: why, for the user to read.
+    """
+
+    kind: str
+    vocab_size: int
+    lowercase: bool
+    reason: str
+
+
+def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> TokenizerPlan:
+    """The unit that suits the texts, or the one that was requested: "bytes", "characters", "bpe" or "bpe:SIZE".
+
+    Raises :class:`UserError` for any other request.
+    """
+    name, sized, size = requested.partition(":")
+    if requested == "bytes":
+        return TokenizerPlan("bytes", len(SPECIAL) + 256, False, "bytes as requested")
+    if requested == "characters":
+        return _characters(texts, "characters as requested")
+    if name == "bpe":
+        return _bpe(texts, _requested_size(size) if sized else None)
+    if requested != "auto":
+        raise UserError(f"unknown tokenizer '{requested}'", fix=did_you_mean(name, ["auto", "bytes", "characters", "bpe", "bpe:SIZE"]))
+    if _like_names(texts):
+        return _characters(texts, f"characters: most texts are one word of at most {SHORT} characters")
+    if _without_spaces(texts):
+        return _characters(texts, "characters: the texts are in a script without spaces between words")
+    return _bpe(texts, None)
+
+
+def _requested_size(size: str) -> int:
+    smallest = len(SPECIAL) + 256
+    if not size.isdecimal() or int(size) < smallest:
+        raise UserError(f"tokenizer 'bpe:{size}' has no valid size", expected=f"a whole number from {smallest}, as in bpe:2000")
+    return int(size)
+
+
+def _bpe(texts: Sequence[str], size: int | None) -> TokenizerPlan:
+    if size is not None:
+        return TokenizerPlan("bpe", size, True, f"byte-level BPE of {size} entries as requested, lower case")
+    words = len({word for text in texts for word in re.findall(r"\w+", text.lower())})
+    vocab_size = min(max(round(words / 200) * 100, MIN_VOCABULARY), MAX_VOCABULARY)
+    return TokenizerPlan("bpe", vocab_size, True, f"byte-level BPE of {vocab_size} entries for {words} distinct words, lower case")
+
+
+def _characters(texts: Iterable[str], reason: str) -> TokenizerPlan:
+    return TokenizerPlan("characters", len(SPECIAL) + len(_repeated_characters(texts)), False, reason)
+
+
+def _repeated_characters(texts: Iterable[str]) -> list[str]:
+    """Characters seen at least twice, the most frequent first."""
+    counts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        counts.update(text)
+    common = sorted((-count, character) for character, count in counts.items() if count >= 2)
+    return [character for _, character in common[:MAX_VOCABULARY]]
+
+
+def _like_names(texts: Sequence[str]) -> bool:
+    if not texts:
+        return False
+    one_word = sum(len(text.split()) <= 1 for text in texts) / len(texts)
+    return statistics.median(map(len, texts)) <= SHORT and one_word >= 0.5
+
+
+def _without_spaces(texts: Iterable[str]) -> bool:
+    letters = unspaced = 0
+    for text in texts:
+        letters += len(text) - text.count(" ")
+        unspaced += len(UNSPACED.findall(text))
+    return unspaced > 0.3 * letters
+
+
+def train_tokenizer(plan: TokenizerPlan, texts: Sequence[str], max_length: int) -> "PreTrainedTokenizerFast":
+    """Train on ``texts``; the same texts give the same tokenizer in every process.
+
+    [PAD] is 0, [UNK] is 1; no token is added to a text, and a text that contains "[PAD]" is text. ``max_length`` is in tokens. Byte pairs
+    are learned from at most 5 million characters, in texts evenly spaced.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    build = {"bytes": _build_bytes, "characters": _build_characters, "bpe": _build_bpe}[plan.kind]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=build(plan, texts),
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        model_max_length=max_length,
+        padding_side="right",
+        truncation_side="right",
+        model_input_names=["input_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+        split_special_tokens=True,
+    )
+
+
+def _build_bytes(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab=_numbered(alphabet), merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _build_characters(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
+    from tokenizers import Tokenizer, decoders, models
+
+    characters = _repeated_characters(texts)[: plan.vocab_size - len(SPECIAL)]
+    tokenizer = Tokenizer(models.BPE(vocab=_numbered(sorted(characters)), merges=[], unk_token="[UNK]"))
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
+def _build_bpe(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    if plan.lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
+    # the first word of a text is the same token as that word anywhere else
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=plan.vocab_size,
+        min_frequency=2,
+        special_tokens=SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    spacing = -(-sum(map(len, texts)) // MAX_LEARNED) or 1
+    tokenizer.train_from_iterator(texts[::spacing], trainer)
+    return tokenizer
+
+
+def _numbered(entries: list[str]) -> dict[str, int]:
+    return {entry: number for number, entry in enumerate(SPECIAL + entries)}
+
+
+def choose_context(lengths: Sequence[int]) -> int:
+    """The longest text in tokens, at most 512."""
+    return min(max(lengths), MAX_CONTEXT)

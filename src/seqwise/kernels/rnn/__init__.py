@@ -1,0 +1,1 @@
+"""Elman network with tanh."""

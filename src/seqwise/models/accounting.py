@@ -1,0 +1,64 @@
+"""What a model costs, from its configuration alone: parameters, floating-point operations, state."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from seqwise.models.config import SeqwiseConfig
+from seqwise.models.mixers import MIXERS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParameterCount:
+    total: int
+    embedding: int
+    """The token embedding and, where there is one, the table of learned positions."""
+
+    @property
+    def non_embedding(self) -> int:
+        return self.total - self.embedding
+
+
+def mixers(config: SeqwiseConfig) -> Iterator[tuple[Any, Any]]:
+    """The mixer class of every layer and its settings."""
+    for layer, name in enumerate(config.layer_types):
+        yield MIXERS[name], MIXERS[name].configure(config, layer)
+
+
+def count_parameters(config: SeqwiseConfig, num_labels: int | None = None) -> ParameterCount:
+    """Trainable parameters of the backbone, and of a classifier of ``num_labels`` classes on it where given."""
+    width = config.hidden_size
+    embedding = config.vocab_size * config.embedding_size
+    if config.position_embedding == "learned":
+        embedding += config.max_position_embeddings * config.projection_size
+    body = config.embedding_size * config.projection_size
+    body += sum(mixer.parameter_count(settings) for mixer, settings in mixers(config))
+    if config.body == "modern":
+        body += config.num_hidden_layers * (2 * width + 3 * width * config.intermediate_size) + width
+    head = (width + 1) * num_labels if num_labels else 0
+    return ParameterCount(total=embedding + body + head, embedding=embedding)
+
+
+def forward_flops(config: SeqwiseConfig, length: int) -> int:
+    """Floating-point operations of the backbone's matrix products for one sequence of ``length`` tokens."""
+    flops = 2 * length * config.embedding_size * config.projection_size
+    flops += sum(mixer.flops(settings, length) for mixer, settings in mixers(config))
+    if config.body == "modern":
+        flops += config.num_hidden_layers * 2 * length * 3 * config.hidden_size * config.intermediate_size
+    return flops
+
+
+def training_flops(config: SeqwiseConfig, length: int) -> int:
+    """Forwards and backwards, one sequence: three times the forward pass (Kaplan et al. 2020, arXiv:2001.08361)."""
+    return 3 * forward_flops(config, length)
+
+
+def flops_per_token(config: SeqwiseConfig, lengths: Iterable[int]) -> float:
+    """Training operations per token, over sequences of these lengths."""
+    lengths = list(lengths)
+    return sum(training_flops(config, length) for length in lengths) / sum(lengths)
+
+
+def state_bytes(config: SeqwiseConfig, length: int) -> int:
+    """Bytes of float32 that a causal model carries after ``length`` tokens of one sequence."""
+    return sum(mixer.state_bytes(settings, length) for mixer, settings in mixers(config))

@@ -1,0 +1,133 @@
+"""The backbone: embedding, projection, blocks, norm."""
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.utils import can_return_tuple
+
+from seqwise.core.errors import UserError
+from seqwise.models.block import BLOCKS
+from seqwise.models.config import SeqwiseConfig
+from seqwise.models.initialization import initialize
+from seqwise.models.padding import Padding
+from seqwise.models.positions import input_positions
+from seqwise.models.state import SeqwiseCache
+
+
+class SeqwisePreTrainedModel(PreTrainedModel):
+    """What all models of the package share with the Hugging Face library."""
+
+    config_class = SeqwiseConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _is_stateful = True
+    _supports_sdpa = True
+    _no_split_modules = ["ModernBlock", "ClassicBlock"]
+
+    @classmethod
+    def _supports_default_dynamic_cache(cls) -> bool:
+        return False
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        initialize(module, self.config)
+
+
+class SeqwiseModel(SeqwisePreTrainedModel):
+    """Hidden states of a sequence. Padding may stand anywhere and never changes an answer."""
+
+    def __init__(self, config: SeqwiseConfig):
+        super().__init__(config)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
+        self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
+        self.positions = input_positions(config)
+        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.layers = nn.ModuleList(BLOCKS[config.body](config, layer) for layer in range(config.num_hidden_layers))
+        modern = config.body == "modern"
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps) if modern else nn.Identity()
+        self.gradient_checkpointing = False  # set by activation_checkpointing_enable()
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.embed_tokens
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        self.embed_tokens = value
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        past_key_values: SeqwiseCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs,
+    ) -> BaseModelOutputWithPast:
+        """Hidden states (B, T, D), zero at padding.
+
+        Args:
+            input_ids: (B, T); or ``inputs_embeds`` (B, T, E), one of the two.
+            attention_mask: (B, T), 1 at real tokens; a longer one is read from its end.
+            past_key_values: what an earlier call returned; the model continues from there.
+            use_cache: return ``past_key_values``. Only for causal models, and not with activation checkpointing.
+            output_hidden_states: return the embedding and every layer's output too; the last one is normalised.
+        """
+        cache = self._cache(past_key_values, use_cache)
+        hidden, padding = self.encode(input_ids, attention_mask, inputs_embeds, cache)
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        return BaseModelOutputWithPast(
+            last_hidden_state=padding.unpack(hidden[-1]),
+            past_key_values=cache,
+            hidden_states=tuple(padding.unpack(x) for x in hidden) if wanted else None,
+        )
+
+    def encode(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        cache: SeqwiseCache | None = None,
+    ) -> tuple[list[Tensor], Padding]:
+        """All hidden states, packed (B, S, D), and how they were packed. A given cache is brought up to date."""
+        tokens = require_one(input_ids, inputs_embeds)
+        padding = Padding.of(attention_mask, tokens.shape[1])
+        tokens = padding.pack(tokens)
+        x = self.embedding_projection(self.embed_tokens(tokens) if inputs_embeds is None else tokens)
+        x = self.dropout(self.positions(x, self._positions(x, cache)))
+        hidden, states = [x], []
+        for layer, state in zip(self.layers, cache.states if cache else [None] * len(self.layers), strict=True):
+            x, state = self._run(layer, x, state, padding.mask, cache is not None)
+            hidden.append(x)
+            states.append(state)
+        hidden[-1] = self.norm(x)
+        if cache is not None:
+            count = padding.lengths
+            every = torch.full((x.shape[0],), x.shape[1], device=x.device)
+            cache.advance(states, every if count is None else count, padding.columns)
+        return hidden, padding
+
+    def _run(self, layer: nn.Module, *arguments) -> tuple[Tensor, tuple | None]:
+        if self.gradient_checkpointing and self.training:
+            return self._gradient_checkpointing_func(layer, *arguments)
+        return layer(*arguments)
+
+    def _cache(self, cache: SeqwiseCache | None, use_cache: bool | None) -> SeqwiseCache | None:
+        if use_cache is None:
+            use_cache = cache is not None or (self.config.use_cache and not self.training)
+        if not use_cache or self.config.bidirectional or (self.training and self.gradient_checkpointing):
+            return None
+        return SeqwiseCache(len(self.layers)) if cache is None else cache
+
+    def _positions(self, x: Tensor, cache: SeqwiseCache | None) -> Tensor:
+        positions = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
+        past = None if cache is None else cache.tokens.state
+        return positions if past is None else positions + past[0].unsqueeze(1)
+
+
+def require_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    if (input_ids is None) == (inputs_embeds is None):
+        raise UserError("the model got both or neither of input_ids and inputs_embeds", expected="one of them")
+    return inputs_embeds if input_ids is None else input_ids

@@ -1,0 +1,137 @@
+"""The configuration of every model of the package."""
+
+from transformers import PreTrainedConfig
+
+from seqwise.core.errors import UserError, did_you_mean
+from seqwise.models.mixers import MIXERS
+
+BODIES = ("modern", "classic")
+POSITIONS = ("rotary", "learned", "sinusoidal", "none")
+HEAD_SIZES = (64, 32, 16, 8)
+
+
+class SeqwiseConfig(PreTrainedConfig):
+    """Settings of a backbone: N x (norm, mixer, +, norm, gated feed-forward, +), or N x mixer where ``body="classic"``.
+
+    Attributes:
+        vocab_size: tokens.
+        embedding_size: width of the token embedding (E).
+        projection_size: width after the embedding's projection; None for ``hidden_size``. Another width needs the classic body.
+        hidden_size: width of the residual stream and of every mixer's output (D).
+        intermediate_size: width of the gated feed-forward (F); unused by the classic body.
+        num_hidden_layers: blocks (N).
+        layer_types: one name of ``MIXERS`` per block; None for LSTM throughout.
+        body: ``"modern"`` or ``"classic"`` (no norms, no residuals, no feed-forward).
+        bidirectional: every token sees both sides. Recurrent mixers then have ``hidden_size // 2`` units per direction.
+        position_embedding: ``"rotary"`` (inside attention), ``"learned"`` or ``"sinusoidal"`` (added to the embedding), ``"none"``.
+        max_position_embeddings: rows of the learned position table.
+        num_attention_heads: None for the largest head size of 64, 32, 16, 8 that gives at least two heads.
+        rope_theta: base of the rotary wavelengths.
+        hidden_dropout: after every mixer and feed-forward.
+        embedding_dropout: after the embedding's projection.
+        classifier_dropout: before the classification layer.
+        forget_bias: initial bias of the LSTM's forget gate (Jozefowicz et al. 2015).
+        initializer_range: standard deviation of linear layers; None for 1/sqrt(width of the input).
+        norm_eps: added to the mean square in RMSNorm.
+    """
+
+    model_type = "seqwise"
+    keys_to_ignore_at_inference = ["past_key_values"]
+
+    vocab_size: int = 256
+    embedding_size: int = 64
+    projection_size: int | None = None
+    hidden_size: int = 64
+    intermediate_size: int = 172
+    num_hidden_layers: int = 2
+    layer_types: list[str] | None = None
+    body: str = "modern"
+    bidirectional: bool = False
+    position_embedding: str = "rotary"
+    max_position_embeddings: int = 512
+    num_attention_heads: int | None = None
+    rope_theta: float = 10000.0
+    hidden_dropout: float = 0.0
+    embedding_dropout: float = 0.0
+    classifier_dropout: float = 0.0
+    forget_bias: float = 1.0
+    initializer_range: float | None = None
+    norm_eps: float = 1e-6
+    pad_token_id: int | None = 0
+    use_cache: bool = True
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self, **kwargs):
+        names = list(self.layer_types) if self.layer_types is not None else ["lstm"] * self.num_hidden_layers
+        self.layer_types = None  # the base class would translate "attention" into its own vocabulary
+        super().__post_init__(**kwargs)
+        self.layer_types = names
+        self.projection_size = self.hidden_size if self.projection_size is None else self.projection_size
+        if "attention" in names and self.num_attention_heads is None:
+            self.num_attention_heads = default_heads(self.hidden_size)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises :class:`UserError`. Also called before saving; the base class would know its own ``layer_types`` only."""
+        check_sizes(self)
+        check_names(self)
+        check_widths(self)
+
+    def input_size(self, layer: int) -> int:
+        """Width of what a block reads."""
+        return self.projection_size if layer == 0 else self.hidden_size
+
+
+def default_heads(hidden_size: int) -> int:
+    for size in HEAD_SIZES:
+        if hidden_size % size == 0 and hidden_size // size >= 2:
+            return hidden_size // size
+    return 1
+
+
+def check_sizes(config: SeqwiseConfig) -> None:
+    for name in ("vocab_size", "embedding_size", "projection_size", "hidden_size", "intermediate_size", "num_hidden_layers"):
+        value = getattr(config, name)
+        if type(value) is not int or value < 1:
+            raise UserError(f"{name} is {value!r}", expected="a whole number of at least 1")
+    for name in ("hidden_dropout", "embedding_dropout", "classifier_dropout"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UserError(f"{name} is {getattr(config, name)}", expected="a probability from 0 to below 1")
+
+
+def check_names(config: SeqwiseConfig) -> None:
+    for name in config.layer_types:
+        if name not in MIXERS:
+            raise UserError(f"unknown mixer '{name}' in layer_types", fix=did_you_mean(name, list(MIXERS)))
+    if len(config.layer_types) != config.num_hidden_layers:
+        raise UserError(
+            f"layer_types names {len(config.layer_types)} layers, num_hidden_layers is {config.num_hidden_layers}",
+            expected="one name per layer",
+        )
+    for value, known, name in ((config.body, BODIES, "body"), (config.position_embedding, POSITIONS, "position_embedding")):
+        if value not in known:
+            raise UserError(f"unknown {name} '{value}'", fix=did_you_mean(value, list(known)))
+
+
+def check_widths(config: SeqwiseConfig) -> None:
+    if config.bidirectional and config.hidden_size % 2:
+        raise UserError(f"hidden_size {config.hidden_size} is odd", expected="an even hidden_size where bidirectional=True")
+    if config.body == "modern" and config.projection_size != config.hidden_size:
+        raise UserError(
+            f"projection_size {config.projection_size} differs from hidden_size {config.hidden_size}",
+            expected="equal widths in the modern body, whose residuals add them",
+            fix='leave projection_size out, or use body="classic"',
+        )
+    if "attention" in config.layer_types:
+        check_heads(config)
+
+
+def check_heads(config: SeqwiseConfig) -> None:
+    heads = config.num_attention_heads
+    if heads < 1 or config.hidden_size % heads:
+        raise UserError(f"{heads} attention heads do not divide hidden_size {config.hidden_size}", expected="a divisor")
+    if config.position_embedding == "rotary" and config.hidden_size // heads % 2:
+        raise UserError(
+            f"rotary positions turn pairs, and {heads} heads of hidden_size {config.hidden_size} have an odd size",
+            expected="an even head size",
+        )

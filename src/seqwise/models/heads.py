@@ -1,0 +1,40 @@
+"""Task heads on the backbone."""
+
+from torch import Tensor, nn
+from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import can_return_tuple
+
+from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
+from seqwise.models.config import SeqwiseConfig
+
+
+class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
+    """One answer per sequence: the mean of the real tokens' hidden states, then a linear layer."""
+
+    def __init__(self, config: SeqwiseConfig):
+        super().__init__(config)
+        self.model = SeqwiseModel(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.score = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs,
+    ) -> SequenceClassifierOutput:
+        """Logits (B, C), and the loss where labels (B,) are given (or (B, C), by ``config.problem_type``)."""
+        hidden, padding = self.model.encode(input_ids, attention_mask, inputs_embeds)
+        logits = self.score(self.dropout(padding.mean(hidden[-1])))
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(labels=labels, pooled_logits=logits, config=self.config, **kwargs)
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=tuple(padding.unpack(x) for x in hidden) if wanted else None
+        )

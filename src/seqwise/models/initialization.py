@@ -1,0 +1,66 @@
+"""The initialisation law, the same for all families and in one place.
+
+Embeddings and linear layers: normal, standard deviation 1/sqrt(width of the input); layers that write into the residual stream
+1/sqrt(2 N) of that (GPT-2). Recurrent weights: orthogonal per gate (Saxe et al. 2013, arXiv:1312.6120). Biases zero, except the
+LSTM's forget gate (Jozefowicz et al. 2015). Norms one.
+"""
+
+import functools
+
+from torch import Tensor, nn
+from transformers import initialization as init
+
+from seqwise.models.config import SeqwiseConfig
+from seqwise.models.mixers.recurrent import Recurrent, parameter_names
+from seqwise.models.projection import BranchOutput
+
+
+@functools.singledispatch
+def initialize(module: nn.Module, config: SeqwiseConfig) -> None:
+    """Initialise the parameters that a module owns itself. Parameters just read from a checkpoint stay as they are."""
+
+
+def normal(weight: Tensor, config: SeqwiseConfig, scale: float = 1.0) -> None:
+    std = weight.shape[1] ** -0.5 if config.initializer_range is None else config.initializer_range
+    init.normal_(weight, std=scale * std)
+
+
+@initialize.register
+def _(module: nn.Linear, config: SeqwiseConfig) -> None:
+    normal(module.weight, config)
+    if module.bias is not None:
+        init.zeros_(module.bias)
+
+
+@initialize.register
+def _(module: BranchOutput, config: SeqwiseConfig) -> None:
+    normal(module.weight, config, scale=(2 * config.num_hidden_layers) ** -0.5 if config.body == "modern" else 1.0)
+
+
+@initialize.register
+def _(module: nn.Embedding, config: SeqwiseConfig) -> None:
+    normal(module.weight, config)
+
+
+@initialize.register
+def _(module: nn.RMSNorm, config: SeqwiseConfig) -> None:
+    init.ones_(module.weight)
+
+
+@initialize.register
+def _(module: Recurrent, config: SeqwiseConfig) -> None:
+    for direction in range(module.config.directions):
+        weight_ih, weight_hh, bias_ih, bias_hh = (getattr(module, name) for name in parameter_names(direction))
+        normal(weight_ih, config)
+        init.zeros_(bias_ih)
+        init.zeros_(bias_hh)
+        if not already_loaded(weight_hh):
+            for gate in weight_hh.chunk(module.cell.gates):
+                init.orthogonal_(gate)
+        if module.cell.forget_gate is not None and not already_loaded(bias_ih):
+            init.constant_(bias_ih.chunk(module.cell.gates)[module.cell.forget_gate], config.forget_bias)
+
+
+def already_loaded(parameter: Tensor) -> bool:
+    """Slices of a parameter lose this mark, so it is asked of the whole."""
+    return getattr(parameter, "_is_hf_initialized", False)

@@ -1,0 +1,133 @@
+"""What the recurrent mixers share: parameters named as in torch.nn, directions, padding and accounting."""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seqwise.core.config import Config
+from seqwise.kernels import State, kernel
+from seqwise.models.config import SeqwiseConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecurrentConfig(Config):
+    input_size: int
+    """Width of the input."""
+    units: int
+    """Hidden units of one direction."""
+    directions: int
+    """1: causal. 2: forwards and backwards, outputs side by side."""
+
+    @property
+    def output_size(self) -> int:
+        return self.units * self.directions
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What is to be known about a recurrence apart from its kernel."""
+
+    name: str
+    gates: int
+    states: int
+    """Tensors of (B, H) that are carried from step to step."""
+    forget_gate: int | None = None
+    """Which block of H rows is the forget gate."""
+
+
+class Recurrent(nn.Module, abc.ABC):
+    """A layer of one recurrence. A subclass says which ``cell`` and nothing else."""
+
+    cell: ClassVar[Cell]
+
+    def __init__(self, config: RecurrentConfig):
+        super().__init__()
+        self.config = config
+        rows = self.cell.gates * config.units
+        for direction in range(config.directions):
+            shapes = ((rows, config.input_size), (rows, config.units), (rows,), (rows,))
+            for name, shape in zip(parameter_names(direction), shapes, strict=True):
+                self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+
+    def forward(self, x: Tensor, state: State | None, mask: Tensor | None, carry: bool = False) -> tuple[Tensor, State | None]:
+        """Mix (B, T, D) along the time axis.
+
+        Args:
+            state: what an earlier call returned, or None at the start. Not for two directions.
+            mask: (B, T), true at real tokens, which stand before all padding.
+            carry: return the state after the last real token of each row, else None.
+        """
+        if self.config.directions == 2:
+            return self._both_directions(x, mask), None
+        state = self.initial_state(x) if state is None else state
+        if carry and mask is not None:
+            return self._until_each_length(x, state, mask.sum(1))
+        y, state = self._run(x, state, direction=0)
+        return y, state if carry else None
+
+    def initial_state(self, x: Tensor) -> State:
+        return (x.new_zeros(x.shape[0], self.config.units),) * self.cell.states
+
+    def weights(self, direction: int) -> tuple[Tensor, ...]:
+        return tuple(getattr(self, name) for name in parameter_names(direction))
+
+    def _run(self, x: Tensor, state: State, direction: int) -> tuple[Tensor, State]:
+        return kernel(self.cell.name, x)(x, state, *self.weights(direction))
+
+    def _both_directions(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        forwards, _ = self._run(x, self.initial_state(x), direction=0)
+        backwards, _ = self._run(reverse(x, mask), self.initial_state(x), direction=1)
+        return torch.cat((forwards, reverse(backwards, mask)), dim=-1)
+
+    def _until_each_length(self, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
+        """Stop at every length that occurs, so that each row's state is taken after its last real token."""
+        outputs, final, start = [], state, 0
+        for stop in torch.unique(lengths[lengths > 0]).tolist() + [x.shape[1]]:
+            if stop > start:
+                y, state = self._run(x[:, start:stop], state, direction=0)
+                outputs.append(y)
+            reached = (lengths >= stop).unsqueeze(-1)
+            final = tuple(torch.where(reached, new, old) for new, old in zip(state, final, strict=True))
+            start = stop
+        return torch.cat(outputs, dim=1), final
+
+    @classmethod
+    def configure(cls, config: SeqwiseConfig, layer: int) -> RecurrentConfig:
+        directions = 2 if config.bidirectional else 1
+        return RecurrentConfig(
+            input_size=config.input_size(layer), units=config.hidden_size // directions, directions=directions
+        )
+
+    @classmethod
+    def parameter_count(cls, config: RecurrentConfig) -> int:
+        rows = cls.cell.gates * config.units
+        return config.directions * rows * (config.input_size + config.units + 2)
+
+    @classmethod
+    def flops(cls, config: RecurrentConfig, length: int) -> int:
+        """Floating-point operations of the matrix products, forwards, of one sequence."""
+        rows = cls.cell.gates * config.units
+        return config.directions * length * 2 * rows * (config.input_size + config.units)
+
+    @classmethod
+    def state_bytes(cls, config: RecurrentConfig, length: int) -> int:
+        """Bytes of float32 state; the same for every length."""
+        return 4 * cls.cell.states * config.output_size
+
+
+def parameter_names(direction: int) -> tuple[str, ...]:
+    """The names torch.nn gives to a direction's parameters."""
+    suffix = "_reverse" if direction else ""
+    return tuple(f"{name}_l0{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+
+
+def reverse(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Reverse (B, T, D) along time, each row within its real length; padding stays where it is."""
+    if mask is None:
+        return x.flip(1)
+    time = torch.arange(x.shape[1], device=x.device)
+    index = torch.where(mask, mask.sum(1, keepdim=True) - 1 - time, time)
+    return x.gather(1, index.unsqueeze(-1).expand_as(x))

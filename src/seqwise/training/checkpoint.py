@@ -1,0 +1,72 @@
+"""Checkpoints as safetensors and JSON; the newest complete one is found again after any kill.
+
+A checkpoint is written to a folder of its own, and a pointer file is replaced atomically once the folder is whole.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from seqwise.core.files import read_json, write_json
+
+POINTER = "checkpoint.json"
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": value for index, values in state.items() for name, value in values.items()}
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    packed = optimizer.state_dict()
+    packed["state"] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        packed["state"].setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict(packed)
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor], state: dict[str, Any]
+) -> None:
+    """Write a checkpoint under ``folder`` and drop the one before it.
+
+    Args:
+        best: weights of the best evaluation so far (may be empty).
+        state: JSON values: the step, the curve, the seconds spent.
+    """
+    target = folder / f"checkpoint-{state['step']}"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, target / "model.safetensors")
+    save_file(_optimizer_tensors(optimizer), target / "optimizer.safetensors")
+    if best:
+        save_file(best, target / "best.safetensors")
+    save_file({"cpu": torch.get_rng_state()}, target / "random.safetensors")
+    write_json(target / "state.json", state)
+    write_json(folder / POINTER, target.name)
+    for other in folder.glob("checkpoint-*"):
+        if other.name != target.name:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """Restore model, optimizer and random state; return (best weights, state), or None where there is no checkpoint."""
+    if not (folder / POINTER).exists():
+        return None
+    source = folder / read_json(folder / POINTER)
+    model.load_state_dict(load_file(source / "model.safetensors"))
+    _restore_optimizer(optimizer, load_file(source / "optimizer.safetensors"))
+    torch.set_rng_state(load_file(source / "random.safetensors")["cpu"])
+    best = source / "best.safetensors"
+    return (load_file(best) if best.exists() else {}), read_json(source / "state.json")
+
+
+def drop_checkpoint(folder: Path) -> None:
+    (folder / POINTER).unlink(missing_ok=True)
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path, ignore_errors=True)

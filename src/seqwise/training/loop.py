@@ -1,0 +1,189 @@
+"""The training loop, on Accelerate: devices, precision and several processes are its business, equal terms are ours."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from seqwise.core.config import Config
+from seqwise.training.checkpoint import load_checkpoint, save_checkpoint
+from seqwise.training.optimizer import build_optimizer
+from seqwise.training.schedule import learning_rate_factor
+
+Batch = dict[str, torch.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Config):
+    """Settings of one training; every family has the same ones."""
+
+    steps: int
+    """Optimizer steps of the whole schedule."""
+    evaluations: int = 12
+    """Evaluations on validation, evenly spread over ``steps``."""
+    learning_rate: float = 3e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay, on matrices only."""
+    warmup: float = 0.05
+    """Share of the steps with a rising learning rate."""
+    decay: float = 0.5
+    """Share of the steps, at the end, with a falling learning rate."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient over all parameters."""
+    seed: int = 0
+    """Seed of the weights and of dropout."""
+    checkpoint_seconds: float = 15.0
+    """A checkpoint at least this often; a kill loses no more work than that."""
+
+
+class Feed(Protocol):
+    """What the loop needs of the data: a batch for each step, and the score on validation."""
+
+    def batch(self, step: int) -> Batch: ...
+
+    def epoch(self, step: int) -> float: ...
+
+    def validate(self, model: nn.Module) -> dict[str, float]: ...
+
+    def better(self, new: dict[str, float], old: dict[str, float]) -> bool: ...
+
+
+@dataclasses.dataclass
+class Progress:
+    """Where a training stands. JSON-ready; stored with every checkpoint."""
+
+    step: int = 0
+    status: str = "ok"
+    seconds: float = 0.0
+    train_seconds: float = 0.0
+    tokens: int = 0
+    loss_sum: float = 0.0
+    loss_steps: int = 0
+    curve: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    best: dict[str, Any] | None = None
+
+    def still_improving(self, steps: int) -> bool:
+        """Whether the best evaluation lies in the last tenth of ``steps``."""
+        return self.best is not None and self.best["step"] > 0.9 * steps
+
+
+def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+class Trainer:
+    """Trains one model and can stop and go on at any step with the same numbers.
+
+    Args:
+        model: returns an output with ``.loss`` for a batch.
+        feed: batches and validation.
+        config: the settings.
+        folder: where checkpoints go; None for none.
+        accelerator: device and precision.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        feed: Feed,
+        config: TrainingConfig,
+        *,
+        folder: Path | None,
+        accelerator: Accelerator,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
+        self.feed, self.config, self.folder, self.accelerator, self.clock = feed, config, folder, accelerator, clock
+        optimizer = build_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+        self.model, self.optimizer = accelerator.prepare(model, optimizer)
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.progress = Progress()
+        self.best_weights: dict[str, torch.Tensor] = {}
+
+    @property
+    def bare_model(self) -> nn.Module:
+        return self.accelerator.unwrap_model(self.model)
+
+    def resume(self, folder: Path | None = None) -> bool:
+        """Go on from the checkpoint under ``folder`` (default: the own one). Returns whether there was one."""
+        found = load_checkpoint(folder or self.folder, self.bare_model, self.optimizer.optimizer)
+        if found is None:
+            return False
+        self.best_weights, state = found
+        self.progress = Progress(**state)
+        return True
+
+    def save(self) -> None:
+        if self.folder is not None and self.accelerator.is_main_process:
+            save_checkpoint(self.folder, self.bare_model, self.optimizer.optimizer, self.best_weights, dataclasses.asdict(self.progress))
+
+    def step(self) -> float:
+        """One optimizer step; returns the loss."""
+        config, progress = self.config, self.progress
+        factor = learning_rate_factor(progress.step, steps=config.steps, warmup=config.warmup, decay=config.decay)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * factor
+        batch = self.feed.batch(progress.step)
+        progress.tokens += int(batch["attention_mask"].sum())
+        batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
+        with self.accelerator.autocast():
+            loss = self.model(**batch).loss
+        self.accelerator.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        progress.step += 1
+        value = float(loss.detach())
+        return value if math.isfinite(float(norm)) else math.nan
+
+    def evaluate(self) -> None:
+        """Score validation; keep the weights where they are the best so far."""
+        progress = self.progress
+        self.model.eval()
+        with torch.inference_mode():
+            scores = self.feed.validate(self.bare_model)
+        self.model.train()
+        point = {
+            "step": progress.step,
+            "epoch": self.feed.epoch(progress.step),
+            "train_loss": progress.loss_sum / max(1, progress.loss_steps),
+            "seconds": progress.seconds,
+            **scores,
+        }
+        progress.loss_sum, progress.loss_steps = 0.0, 0
+        progress.curve.append(point)
+        if progress.best is None or self.feed.better(scores, progress.best):
+            progress.best = point
+            self.best_weights = _weights(self.bare_model)
+
+    def run(self, until: int, on_progress: Callable[[Progress], None] = lambda progress: None) -> Progress:
+        """Train up to step ``until``; stop early only when the loss is no longer a number."""
+        config, progress = self.config, self.progress
+        every = max(1, config.steps // config.evaluations)
+        self.model.train()
+        last = saved = self.clock()
+        while progress.step < until and progress.status == "ok":
+            loss = self.step()
+            progress.loss_sum += loss
+            progress.loss_steps += 1
+            now = self.clock()
+            progress.train_seconds += now - last
+            if not math.isfinite(loss):
+                progress.status = "diverged"
+            elif progress.step % every == 0 or progress.step == config.steps:
+                self.evaluate()
+            now, before = self.clock(), last
+            progress.seconds += now - before
+            last = now
+            on_progress(progress)
+            if now - saved > config.checkpoint_seconds and progress.status == "ok":
+                self.save()
+                saved = last = self.clock()
+        return progress

@@ -1,0 +1,139 @@
+"""Every kernel against its reference, and every reference against torch.nn."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqwise.core.errors import UserError
+from seqwise.kernels import KERNELS, backend, fastest, kernel
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+ALL = [(recurrence, name) for recurrence, table in KERNELS.items() for name in table]
+FAST = [(recurrence, name) for recurrence, name in ALL if name != "reference"]
+
+
+def inputs(recurrence, batch, length, width, units, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape):
+        return torch.randn(*shape, dtype=dtype, generator=generator).requires_grad_()
+
+    rows = GATES[recurrence] * units
+    state = tuple(draw(batch, units) for _ in range(STATES[recurrence]))
+    return draw(batch, length, width), state, draw(rows, width), draw(rows, units), draw(rows), draw(rows)
+
+
+def values_and_gradients(run, x, state, *weights):
+    y, final = run(x, state, *weights)
+    outputs = [y, *final]
+    generator = torch.Generator().manual_seed(7)
+    probes = [torch.randn(output.shape, dtype=y.dtype, generator=generator) for output in outputs]
+    loss = sum((output * probe).sum() for output, probe in zip(outputs, probes, strict=True))
+    return [output.detach() for output in outputs], torch.autograd.grad(loss, [x, *state, *weights])
+
+
+def assert_agree(recurrence, name, arguments, **tolerance):
+    expected = values_and_gradients(KERNELS[recurrence]["reference"], *arguments)
+    got = values_and_gradients(KERNELS[recurrence][name], *arguments)
+    for reference, fast in zip(expected, got, strict=True):
+        torch.testing.assert_close(list(fast), list(reference), **tolerance)
+
+
+@pytest.mark.parametrize(("recurrence", "name"), FAST)
+@settings(max_examples=15, deadline=None)
+@given(sizes=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.integers(1, 5)), seed=st.integers(0, 99))
+def test_values_and_all_gradients_equal_the_reference(recurrence, name, sizes, seed):
+    assert_agree(recurrence, name, inputs(recurrence, *sizes, seed=seed), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("recurrence", "name"), FAST)
+def test_float32_stays_close_to_float64(recurrence, name):
+    exact = inputs(recurrence, 8, 20, 16, 24)
+    scaled = [exact[0], exact[1], *(weight * 0.2 for weight in exact[2:])]
+    single = [scaled[0].float(), tuple(s.float() for s in scaled[1]), *(weight.float() for weight in scaled[2:])]
+    expected, _ = KERNELS[recurrence]["reference"](*scaled)
+    got, _ = KERNELS[recurrence][name](*single)
+    torch.testing.assert_close(got, expected.float(), rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize(("recurrence", "name"), ALL)
+def test_gradcheck(recurrence, name):
+    x, state, *weights = inputs(recurrence, 2, 3, 2, 3)
+
+    def flat(x, *rest):
+        y, final = KERNELS[recurrence][name](x, rest[: len(state)], *rest[len(state) :])
+        return y, *final
+
+    assert torch.autograd.gradcheck(flat, (x, *state, *weights))
+
+
+@pytest.mark.parametrize(("recurrence", "name"), ALL)
+def test_non_contiguous_inputs(recurrence, name):
+    x, state, *weights = inputs(recurrence, 3, 4, 5, 2)
+    strided = x.detach().transpose(0, 2).contiguous().transpose(0, 2).requires_grad_()
+    turned = [torch.stack((w.detach(), w.detach()), dim=-1)[..., 0].requires_grad_() for w in weights]
+    expected = values_and_gradients(KERNELS[recurrence]["reference"], x, state, *weights)
+    got = values_and_gradients(KERNELS[recurrence][name], strided, state, *turned)
+    torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("recurrence", "name"), ALL)
+def test_only_the_final_state_is_used(recurrence, name):
+    x, state, *weights = inputs(recurrence, 2, 4, 3, 3)
+    gradients = []
+    for run in (KERNELS[recurrence]["reference"], KERNELS[recurrence][name]):
+        _, final = run(x, state, *weights)
+        gradients.append(torch.autograd.grad(final[-1].sum(), [x, *weights]))
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("recurrence", "name"), ALL)
+def test_a_frozen_input_needs_no_gradient(recurrence, name):
+    x, state, *weights = inputs(recurrence, 2, 4, 3, 3)
+    y, _ = KERNELS[recurrence][name](x.detach(), tuple(s.detach() for s in state), *weights)
+    expected, _ = KERNELS[recurrence]["reference"](x.detach(), state, *weights)
+    torch.testing.assert_close(torch.autograd.grad(y.sum(), weights), torch.autograd.grad(expected.sum(), weights))
+
+
+@pytest.mark.parametrize(("recurrence", "name"), ALL)
+def test_writing_into_the_output_spoils_no_gradient_silently(recurrence, name):
+    x, state, *weights = inputs(recurrence, 2, 4, 3, 3)
+    y, _ = KERNELS[recurrence][name](x, state, *weights)
+    expected, _ = KERNELS[recurrence]["reference"](x, state, *weights)
+    expected = torch.autograd.grad((expected * 2).sum(), weights)
+    try:
+        got = torch.autograd.grad(y.mul_(2).sum(), weights)
+    except RuntimeError as error:
+        assert "inplace operation" in str(error)
+    else:
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("recurrence", list(KERNELS))
+def test_reference_equals_torch(recurrence):
+    layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[recurrence](3, 5, batch_first=True).double()
+    x, state, *_ = inputs(recurrence, 2, 6, 3, 5)
+    hidden = tuple(s.unsqueeze(0) for s in state)
+    expected, final = layer(x, hidden if recurrence == "lstm" else hidden[0])
+    y, got = KERNELS[recurrence]["reference"](x, state, *layer.parameters())
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(torch.stack(got), torch.cat(tuple(final)) if recurrence == "lstm" else final)
+
+
+def test_a_named_backend_is_obeyed():
+    x = torch.zeros(1, 1, 1)
+    with backend("reference"):
+        assert kernel("gru", x) is KERNELS["gru"]["reference"]
+    assert kernel("gru", x) is KERNELS["gru"][fastest("gru", x)]
+
+
+def test_an_unknown_backend_is_an_error():
+    with backend("triton"), pytest.raises(UserError, match="unknown gru kernel 'triton'"):
+        kernel("gru", torch.zeros(1, 1, 1))
+
+
+def test_prediction_uses_the_native_kernel():
+    with torch.no_grad():
+        assert fastest("gru", torch.zeros(1, 1, 1)) == "native"
