@@ -57,7 +57,9 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     Raises :class:`UserError` for a folder that is damaged or holds no classifier; weights are read from safetensors only.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / name).exists():
             raise UserError(f"{folder} has no {name}", expected="a model folder as a comparison leaves it in best/", fix="give a run folder or a model folder")

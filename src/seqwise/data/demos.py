@@ -40,14 +40,20 @@ def docstrings() -> Table:
     root = Path(sysconfig.get_path("stdlib"))
     rows: dict[tuple[str, str], None] = {}
     for label, place in SOURCES.items():
-        for path in sorted((root / place).rglob("*.py")) if (root / place).is_dir() else [root / place]:
-            if path.is_file():
-                rows.update(dict.fromkeys((text, label) for text in _texts(path, label)))
+        for path in _files(root / place):
+            rows.update(dict.fromkeys((text, label) for text in _texts(path, label)))
     if not rows:
         raise UserError(f"no Python sources in {root}", expected="a Python installation with its standard library as .py files")
     texts, labels = zip(*rows, strict=True)
     columns = {"text": list(texts), "label": list(labels)}
     return Table(columns, "demo:docstrings", content_hash(columns))
+
+
+def _files(place: Path) -> list[Path]:
+    """The sources of a module or package, without its tests."""
+    if place.is_dir():
+        return sorted(path for path in place.rglob("*.py") if "test" not in path.relative_to(place).parts)
+    return [place] if place.is_file() else []
 
 
 def _texts(path: Path, label: str) -> Iterator[str]:

@@ -4,14 +4,15 @@ import collections
 import dataclasses
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 from seqwise.core.config import fingerprint
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.data.columns import SPLIT_VALUES, column_of, guess_target, guess_text, split_column, usual_target
-from seqwise.data.tables import Table, read_table
+from seqwise.data.tables import Table, decode, is_source, read_bytes, read_table
 
-__all__ = ["Corpus", "Table", "load_corpus", "read_table"]
+__all__ = ["Corpus", "Table", "load_corpus", "read_table", "read_texts"]
 
 MIN_EXAMPLES = 10
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
@@ -249,3 +250,18 @@ def _oddities(counts: collections.Counter[str], texts: tuple[str, ...]) -> tuple
     if empty:
         notes.append(f"{empty} of {len(texts)} texts are empty")
     return tuple(notes)
+
+
+def read_texts(source: str, *, column: str | None = None, header: bool | None = None) -> list[str]:
+    """Texts to answer: a column of a table, the lines of a .txt file, or ``source`` itself where it names no file.
+
+    Raises :class:`UserError` for a missing column or a file that cannot be read.
+    """
+    path = Path(source)
+    if not is_source(source):
+        return [source]
+    if path.suffix.lower() == ".txt":
+        return decode(read_bytes(path), source).splitlines()
+    table = read_table(source, header=header)
+    name = column or guess_text(table, [])
+    return [_as_text(value, source, name) for value in column_of(table, name)]

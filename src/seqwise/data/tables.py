@@ -68,14 +68,27 @@ def content_hash(columns: dict[str, list]) -> str:
     return digest.hexdigest()
 
 
+def is_source(text: str) -> bool:
+    """Whether a word names data: a scheme, something that is there, or a file name of a known kind."""
+    path = Path(text) if len(text) < 255 and "\n" not in text else Path("-")
+    known = bool(path.suffix) and " " not in text and path.suffixes[-1].lower() in {*FORMATS, ".gz"}
+    return text.startswith(("hf:", "demo:")) or path.exists() or known
+
+
+def read_bytes(path: Path) -> bytes:
+    """Raises :class:`UserError` where the file is missing, a folder, or not to be read."""
+    _check_is_file(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})", fix="check its permissions") from error
+
+
 def _read_file(source: str, header: bool | None) -> Table:
     path = Path(source)
     _check_is_file(path)
     suffix = _suffix(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{source} cannot be read ({error.strerror})", fix="check its permissions") from error
+    raw = read_bytes(path)
     data = _gunzip(raw, source) if path.suffix.lower() == ".gz" else raw
     if not data.strip():
         raise UserError(f"{source} is empty", expected="a file with rows of text and label")
@@ -174,7 +187,7 @@ def _jsonl(data: bytes, source: str, header: bool | None) -> Delimited:
     for number, line in enumerate(io.StringIO(decode(data, source), newline="\n"), 1):
         if not line.strip():
             continue
-        records.append((f"line {number}", _loads(line, source, number)))
+        records.append((f"line {number}", _loads(line.rstrip(), source, number)))
     return _columns_of(records, source)
 
 

@@ -1,5 +1,7 @@
 """The backbone: embedding, projection, blocks, norm."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -23,7 +25,7 @@ class SeqwisePreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _is_stateful = True
     _supports_sdpa = True
-    _no_split_modules = ["ModernBlock", "ClassicBlock"]
+    _no_split_modules: ClassVar[list[str]] = ["ModernBlock", "ClassicBlock"]
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:

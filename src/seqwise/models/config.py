@@ -1,5 +1,7 @@
 """The configuration of every model of the package."""
 
+from typing import ClassVar
+
 from transformers import PreTrainedConfig
 
 from seqwise.core.errors import UserError, did_you_mean
@@ -36,7 +38,7 @@ class SeqwiseConfig(PreTrainedConfig):
     """
 
     model_type = "seqwise"
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["past_key_values"]
 
     vocab_size: int = 256
     embedding_size: int = 64
@@ -90,7 +92,7 @@ def default_heads(hidden_size: int) -> int:
 
 
 def check_sizes(config: SeqwiseConfig) -> None:
-    for name in ("vocab_size", "embedding_size", "projection_size", "hidden_size", "intermediate_size", "num_hidden_layers"):
+    for name in ("hidden_size", "vocab_size", "embedding_size", "projection_size", "intermediate_size", "num_hidden_layers"):
         value = getattr(config, name)
         if type(value) is not int or value < 1:
             raise UserError(f"{name} is {value!r}", expected="a whole number of at least 1")

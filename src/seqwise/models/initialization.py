@@ -1,7 +1,8 @@
 """The initialisation law, the same for all families and in one place.
 
-Embeddings and linear layers: normal, standard deviation 1/sqrt(width of the input); layers that write into the residual stream
-1/sqrt(2 N) of that (GPT-2). Recurrent weights: orthogonal per gate (Saxe et al. 2013, arXiv:1312.6120). Biases zero, except the
+Embeddings: normal, small, so that what is learned soon outweighs what was drawn. Linear layers and the input weights of recurrent
+ones: normal, standard deviation 1/sqrt(width of the input); layers that write into the residual stream 1/sqrt(2 N) of that (GPT-2).
+Recurrent weights: orthogonal per gate (Saxe et al. 2013, arXiv:1312.6120). Biases zero, except the
 LSTM's forget gate (Jozefowicz et al. 2015). Norms one.
 """
 
@@ -13,6 +14,8 @@ from transformers import initialization as init
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.mixers.recurrent import Recurrent, parameter_names
 from seqwise.models.projection import BranchOutput
+
+EMBEDDING_STD = 0.02
 
 
 @functools.singledispatch
@@ -39,7 +42,7 @@ def _(module: BranchOutput, config: SeqwiseConfig) -> None:
 
 @initialize.register
 def _(module: nn.Embedding, config: SeqwiseConfig) -> None:
-    normal(module.weight, config)
+    init.normal_(module.weight, std=EMBEDDING_STD)
 
 
 @initialize.register

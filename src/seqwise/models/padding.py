@@ -14,13 +14,11 @@ class Padding:
     Attributes:
         columns: T as it came.
         mask: (B, S), true at real tokens after packing, where S is the longest real length; None where there is no padding.
-        given: (B, T), true at real tokens as they came; None where there is no padding.
         order: (B, S), the column that each packed token came from; None where real tokens stood first anyway.
     """
 
     columns: int
     mask: Tensor | None = None
-    given: Tensor | None = None
     order: Tensor | None = None
 
     @classmethod
@@ -29,14 +27,14 @@ class Padding:
             return cls(columns)
         given = attention_mask[:, -columns:].bool()
         lengths = given.sum(1)
-        longest, shortest = max(int(lengths.max()), 1), int(lengths.min())
-        if shortest == columns:
+        if int(lengths.min()) == columns:
             return cls(columns)
+        longest = max(int(lengths.max()), 1)
         mask = torch.arange(longest, device=given.device) < lengths.unsqueeze(1)
-        if torch.equal(given[:, :longest], mask) and longest >= int(lengths.max()) and not given[:, longest:].any():
-            return cls(columns, mask, given)
+        if torch.equal(given[:, :longest], mask):  # then no real token is left beyond
+            return cls(columns, mask)
         order = torch.argsort(given.logical_not().to(torch.int8), dim=1, stable=True)[:, :longest]
-        return cls(columns, mask, given, order)
+        return cls(columns, mask, order)
 
     @property
     def lengths(self) -> Tensor | None:

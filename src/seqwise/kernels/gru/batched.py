@@ -10,9 +10,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from seqwise.kernels import State
 
 
-def gru(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def gru(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """As :func:`seqwise.kernels.gru.reference.gru`; gradients of first order only."""
     y, h = BatchedGRU.apply(x, state[0], weight_ih, weight_hh, bias_ih, bias_hh)
     return y, (h,)

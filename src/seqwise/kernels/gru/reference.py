@@ -6,9 +6,7 @@ from torch import Tensor
 from seqwise.kernels import State
 
 
-def gru(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def gru(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """h_t = n + z * (h_{t-1} - n).
 
     Args:

@@ -6,9 +6,7 @@ from torch import Tensor
 from seqwise.kernels import State
 
 
-def gru(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def gru(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """As :func:`seqwise.kernels.gru.reference.gru`."""
     weights = [weight_ih, weight_hh, bias_ih, bias_hh]
     # flags: biases, 1 layer, no dropout, training, one direction, batch first

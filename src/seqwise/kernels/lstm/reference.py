@@ -6,9 +6,7 @@ from torch import Tensor
 from seqwise.kernels import State
 
 
-def lstm(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def lstm(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """c_t = f * c_{t-1} + i * g, h_t = o * tanh(c_t).
 
     Args:

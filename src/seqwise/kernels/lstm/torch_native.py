@@ -6,9 +6,7 @@ from torch import Tensor
 from seqwise.kernels import State
 
 
-def lstm(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def lstm(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """As :func:`seqwise.kernels.lstm.reference.lstm`."""
     h, c = state
     weights = [weight_ih, weight_hh, bias_ih, bias_hh]

@@ -6,9 +6,7 @@ from torch import Tensor
 from seqwise.kernels import State
 
 
-def rnn(
-    x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor
-) -> tuple[Tensor, State]:
+def rnn(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
     """h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
     Args:

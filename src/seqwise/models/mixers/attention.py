@@ -87,9 +87,7 @@ class Attention(nn.Module):
         """Without a past. Padding stands last, so a causal token never sees it."""
         if self.config.causal or mask is None:
             return scaled_dot_product_attention(query, key, value, is_causal=self.config.causal)
-        seen = mask.clone()
-        seen[:, 0] = True  # a row of padding alone must still be finite
-        return scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None, None, :])
+        return scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
 
     def _extend(self, state: State, key: Tensor, value: Tensor, mask: Tensor | None) -> State:
         keys, values, valid, count = state

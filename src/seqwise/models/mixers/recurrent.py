@@ -85,7 +85,7 @@ class Recurrent(nn.Module, abc.ABC):
     def _until_each_length(self, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
         """Stop at every length that occurs, so that each row's state is taken after its last real token."""
         outputs, final, start = [], state, 0
-        for stop in torch.unique(lengths[lengths > 0]).tolist() + [x.shape[1]]:
+        for stop in [*torch.unique(lengths[lengths > 0]).tolist(), x.shape[1]]:
             if stop > start:
                 y, state = self._run(x[:, start:stop], state, direction=0)
                 outputs.append(y)
@@ -97,9 +97,7 @@ class Recurrent(nn.Module, abc.ABC):
     @classmethod
     def configure(cls, config: SeqwiseConfig, layer: int) -> RecurrentConfig:
         directions = 2 if config.bidirectional else 1
-        return RecurrentConfig(
-            input_size=config.input_size(layer), units=config.hidden_size // directions, directions=directions
-        )
+        return RecurrentConfig(input_size=config.input_size(layer), units=config.hidden_size // directions, directions=directions)
 
     @classmethod
     def parameter_count(cls, config: RecurrentConfig) -> int:
