@@ -10,7 +10,7 @@ import numpy as np
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 
-TOKENS_PER_BATCH = 8192
+MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
 
 
 class Predictor(Protocol):
@@ -60,15 +60,38 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).exists():
-            raise UserError(f"{folder} has no {name}", expected="a model folder as a comparison leaves it in best/", fix="give a run folder or a model folder")
+    _check_model_folder(folder)
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        model, info = AutoModelForSequenceClassification.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+        if info["missing_keys"]:
+            raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged file makes the libraries raise
         raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind") from error
     return model.eval(), tokenizer
+
+
+def _check_model_folder(folder: Path) -> None:
+    """Raises :class:`UserError` where a file is missing or the model is none of ours, whose texts are encoded in another way."""
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / name).exists():
+            raise UserError(f"{folder} has no {name}", expected=MODEL_FOLDER, fix="give a run folder or a model folder")
+    config = _read(folder / "config.json")
+    if config.get("model_type") != "seqwise":
+        raise UserError(f"{folder} holds a model of type '{config.get('model_type')}'", expected=MODEL_FOLDER)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises :class:`UserError` where the file holds none."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {error}", fix="train it again, or take a backup") from error
+    if type(found) is not dict:
+        raise UserError(f"{path} is damaged: no JSON object", fix="train it again, or take a backup")
+    return found
 
 
 def load_predictor(source: str) -> Predictor:
@@ -77,8 +100,7 @@ def load_predictor(source: str) -> Predictor:
     if not folder.is_dir():
         raise UserError(f"there is no folder {source}", expected="a run folder of compare or train, or a model folder")
     if (folder / "comparison.json").exists():
-        result = read_json(folder / "comparison.json")
-        return load_predictor(str(folder / _recommended_folder(result)))
+        return load_predictor(str(folder / _recommended_folder(folder)))
     if (folder / "baseline.json").exists():
         return _load_baseline(folder)
     model, tokenizer = load_model(folder)
@@ -86,19 +108,23 @@ def load_predictor(source: str) -> Predictor:
     return NeuralPredictor(model, tokenizer, labels, folder.name)
 
 
-def _recommended_folder(result: dict[str, Any]) -> str:
-    recommendation = result["verdict"]["recommendation"]
-    if recommendation["kind"] == "baseline" or result["best"] is None:
-        return "baseline"
-    return result["best"]["path"]
+def _recommended_folder(run: Path) -> str:
+    result = _read(run / "comparison.json")
+    try:
+        kind, best = result["verdict"]["recommendation"]["kind"], result["best"]
+        return "baseline" if kind == "baseline" or best is None else best["path"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{run / 'comparison.json'} is damaged: no recommendation in it", fix="run the comparison again") from error
 
 
 def _load_baseline(folder: Path) -> BaselinePredictor:
+    from safetensors import SafetensorError
+
     from seqwise.tasks import TASKS
 
-    stored = read_json(folder / "baseline.json")
+    stored = _read(folder / "baseline.json")
     try:
         model = TASKS[stored["task"]].baselines[stored["name"]].load(folder)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again: the files are damaged") from error
     return BaselinePredictor(model, tuple(stored["labels"]), stored["name"])

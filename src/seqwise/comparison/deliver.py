@@ -8,6 +8,7 @@ from typing import Any
 from seqwise.comparison.card import model_card
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.files import write_json, write_text
+from seqwise.tasks.task import Task
 
 
 def _replace_folder(new: Path, old: Path) -> None:
@@ -15,19 +16,28 @@ def _replace_folder(new: Path, old: Path) -> None:
     os.replace(new, old)
 
 
-def deliver_best(folder: RunFolder, result: dict[str, Any], model: dict[str, Any]) -> None:
-    """The model's best replicate as a Hugging Face folder with tokenizer and model card."""
+def deliver(folder: RunFolder, result: dict[str, Any], task: Task) -> None:
+    """``best/``: the best trained model as a Hugging Face folder with a card; ``baseline/``: the baseline that is ahead, or the first."""
+    models = {model["name"]: model for model in result["models"]}
+    if result["best"]:
+        _deliver_best(folder, result, models[result["best"]["name"]])
+    ahead = result["verdict"]["baseline_ahead"]
+    name = ahead["name"] if ahead else next(name for name in task.baselines if name != task.trivial)
+    if result["verdict"]["recommendation"]["kind"] == "baseline":
+        name = result["verdict"]["recommendation"]["model"]
+    if models[name]["path"]:
+        _deliver_baseline(folder, models[name], task.tag, list(result["data"]["card"]["classes"]))
+
+
+def _deliver_best(folder: RunFolder, result: dict[str, Any], model: dict[str, Any]) -> None:
     temporary = folder.path / ".best"
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(folder.path / model["path"], temporary)
-    tokenizer = folder.replicate(model["best_replicate"]) / "tokenizer"
-    shutil.copytree(tokenizer, temporary, dirs_exist_ok=True)
     write_text(temporary / "README.md", model_card(result, model["name"]))
     _replace_folder(temporary, folder.path / "best")
 
 
-def deliver_baseline(folder: RunFolder, model: dict[str, Any], task: str, labels: list[str]) -> None:
-    """A baseline as JSON and safetensors."""
+def _deliver_baseline(folder: RunFolder, model: dict[str, Any], task: str, labels: list[str]) -> None:
     temporary = folder.path / ".baseline"
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(folder.path / model["path"], temporary)

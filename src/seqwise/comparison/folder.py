@@ -58,11 +58,20 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Refuse a second process on the same folder. The lock goes with the process, however it ends."""
+        """Refuse a second process on the same folder. The lock goes with the process, however it ends.
+
+        A folder that is new and got no plan, because an option or the data turned out to be impossible, is removed again.
+        """
+        new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"another process works in {self.path}", fix="wait for it, or choose another --out") from None
-            yield
+            try:
+                yield
+            except UserError:
+                if new and not self.plan.exists():
+                    shutil.rmtree(self.path)
+                raise

@@ -48,7 +48,7 @@ def make_plan(
     encoding = choose_encoding(corpus, splits.replicates[0], options)
     write_json(folder.cache / "corpus.json", {})
     facts = prepare_replicate(folder, corpus, splits.replicates[0], encoding, 0)
-    batch_size = options.batch or default_batch_size(len(splits.replicates[0].train))
+    batch_size = options.batch or default_batch_size(facts["lengths"])
     setting = Setting(
         options=options,
         task=task,
@@ -68,6 +68,7 @@ def make_plan(
     facts = prepare(folder, corpus, splits, encoding)[0]
     return {
         "schema_version": 1,
+        "seed": options.seed,
         "estimate_seconds": choice.estimate_seconds,
         "parameters": _parameters(setting, choice),
         "step_cost": flops_of(setting, choice.target),

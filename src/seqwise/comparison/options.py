@@ -55,6 +55,9 @@ class Options(Config):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value} is not possible", expected="a whole number of 1 or more")
+        _one_of("--device", self.device, ["auto", "cpu", "cuda"])
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed} is not possible", expected="a whole number of 0 or more")
         if self.size != "auto":
             parse_size(self.size)
         if self.steps is not None and self.size == "auto":
@@ -116,7 +119,7 @@ def parse_size(text: str) -> int:
 def parse_latency(text: str) -> float:
     """Milliseconds of ``5ms`` or ``0.1s``."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)", text.strip().lower())
-    if not found:
+    if not found or float(found[1]) <= 0:
         raise UserError(f"--max-latency '{text}' is no length of time", expected="for example 5ms")
     return float(found[1]) * (1.0 if found[2] == "ms" else 1000.0)
 
@@ -124,6 +127,6 @@ def parse_latency(text: str) -> float:
 def parse_bytes(text: str) -> int:
     """Bytes of ``5MB``, ``300kB`` or a whole number."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)?", text.strip().lower())
-    if not found:
+    if not found or float(found[1]) * UNIT_BYTES[found[2] or "b"] < 1:
         raise UserError(f"--max-bytes '{text}' is no size", expected="for example 5MB")
     return round(float(found[1]) * UNIT_BYTES[found[2] or "b"])

@@ -1,15 +1,20 @@
 """``comparison.json`` from records: models, pairs, verdict and recommendation."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from seqwise.comparison.contenders import Contender
-from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.cost import bytes_on_disk
 from seqwise.comparison.finals import Finals, TestData, by_length, model_scores
+from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.scores import ScoreTable
 from seqwise.comparison.search import select
-from seqwise.comparison.scores import Decision, ScoreTable
 from seqwise.comparison.verdict import decide, recommend
+from seqwise.core.files import atomic_path, read_json
 from seqwise.data.splits import Split
 from seqwise.tasks.task import Task
 
@@ -110,45 +115,141 @@ def baseline_model(name: str, finals: Finals, costs: dict[str, Any]) -> dict[str
     } | ({"error": finals.errors[0]} if finals.errors else {})
 
 
-def add_scores(task: Task, models: list[dict[str, Any]], finals: dict[str, Finals], data: TestData, seed: int) -> None:
-    """Scores and quality by length of every model that did not fail."""
-    for model in models:
-        model["scores"], model["by_length"] = {}, []
-        if model["status"] != "failed":
-            rng = np.random.default_rng([seed, 1])
-            model["scores"] = model_scores(task, finals[model["name"]].outputs, data, rng)
-            model["by_length"] = by_length(task, finals[model["name"]].outputs, data)
+def best_of(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any] | None:
+    """The model for ``best/``: the winner, else the recommended trained model; its best replicate on validation."""
+    verdict = result["verdict"]
+    name = verdict["winners"][0] if len(verdict["winners"]) == 1 else verdict["recommendation"]["trained_model"]
+    model = next((model for model in result["models"] if model["name"] == name), None)
+    if model is None or model["path"] is None:
+        return None
+    record = read_json((folder.path / model["path"]).parent / "record.json")
+    return {"name": name, "replicate": model["best_replicate"], "path": "best", "scores": record["test"]}
 
 
-def score_table(task: Task, models: list[dict[str, Any]], finals: dict[str, Finals], data: TestData) -> ScoreTable:
-    rows = {
-        model["name"]: [task.unit_scores(o, y) for o, y in zip(finals[model["name"]].outputs, data.labels, strict=True)]
-        for model in models
-        if model["status"] != "failed"
+def judge_again(result: dict[str, Any], table: ScoreTable, limits: dict[str, Any]) -> None:
+    """Put decision and recommendation into ``result``."""
+    decision = decide(table, alpha=result["protocol"]["alpha"])
+    costs = {
+        model["name"]: {
+            "latency_ms_p50": (model["cost"]["latency_ms"] or {}).get("p50"),
+            "bytes": model["bytes_on_disk"],
+            "train_seconds": model["cost"]["train_seconds"],
+        }
+        for model in result["models"]
     }
-    kinds = {model["name"]: model["kind"] for model in models}
+    improving = [model["name"] for model in result["models"] if model.get("still_improving")]
+    text = decision.text
+    if improving:
+        text += f" At this budget: {', '.join(improving)} still improved in the last tenth of the steps."
+    result["pairwise"] = decision.pairwise
+    result["protocol"]["limits"] = limits
+    result["verdict"] = {
+        "decision": decision.decision,
+        "winners": decision.winners,
+        "candidates": decision.candidates,
+        "excluded": decision.excluded,
+        "baseline_ahead": decision.baseline_ahead,
+        "needed": decision.needed,
+        "text": text,
+        "recommendation": recommend(table, decision, limits=limits, costs=costs),
+        "flips": [],
+    }
+
+
+def write_scores(folder: RunFolder, table: ScoreTable) -> None:
+    """The per-unit scores of the primary metric, ``MODEL/REPLICATE`` (U,): what the verdict was drawn from."""
+    tensors = {f"{name}/{r}": np.ascontiguousarray(row) for name, rows in table.all_scores.items() for r, row in enumerate(rows)}
+    with atomic_path(folder.path / "scores.safetensors") as temporary:
+        save_file(tensors, temporary)
+
+
+def read_scores(folder: RunFolder, task: Task, result: dict[str, Any]) -> ScoreTable:
+    """The table that :func:`write_scores` wrote."""
+    tensors = load_file(folder.path / "scores.safetensors")
+    replicates = result["protocol"]["replicates"]
+    rows = {name: [tensors[f"{name}/{r}"] for r in range(replicates)] for name in {key.rpartition("/")[0] for key in tensors}}
+    return score_table(task, result["models"], rows, result["protocol"]["crossed"], result["protocol"]["test_share"])
+
+
+def score_table(
+    task: Task, models: list[dict[str, Any]], rows: dict[str, list[np.ndarray]], crossed: bool, test_share: float | None
+) -> ScoreTable:
+    names = {kind: [m["name"] for m in models if (m["kind"] == "baseline") == kind and m["name"] in rows] for kind in (False, True)}
     return ScoreTable(
         metric=task.metric,
         higher_is_better=task.higher_is_better,
         margin=task.margin,
-        scores={name: values for name, values in rows.items() if kinds[name] != "baseline"},
-        crossed=data.crossed,
-        test_share=data.test_share,
-        diverged={model["name"]: model["diverged"] for model in models if model["kind"] != "baseline"},
-        baselines={name: values for name, values in rows.items() if kinds[name] == "baseline"},
+        scores={name: rows[name] for name in names[False]},
+        crossed=crossed,
+        test_share=test_share,
+        diverged={model["name"]: model["diverged"] for model in models if model["name"] in names[False]},
+        baselines={name: rows[name] for name in names[True]},
         trivial=task.trivial,
     )
 
 
-def judge(table: ScoreTable, models: list[dict[str, Any]], alpha: float, limits: dict[str, Any]) -> tuple[Decision, dict[str, Any]]:
-    """The decision and the recommendation under the user's limits."""
-    decision = decide(table, alpha=alpha)
-    costs = {
-        model["name"]: {
-            "latency_ms_p50": (model["cost"]["latency_ms"] or {}).get("p50"),
-            "bytes": model.get("bytes_on_disk"),
-            "train_seconds": model["cost"]["train_seconds"],
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Everything that was measured, on the way to ``comparison.json``."""
+
+    task: Task
+    folder: RunFolder
+    plan: dict[str, Any]
+    contenders: list[Contender]
+    replicates: list[int]
+    finals: dict[str, Finals]
+    data: TestData
+
+    def table(self, models: list[dict[str, Any]]) -> ScoreTable:
+        names = [model["name"] for model in models if model["status"] != "failed"]
+        pairs = {name: zip(self.finals[name].outputs, self.data.labels, strict=True) for name in names}
+        rows = {name: [self.task.unit_scores(outputs, labels) for outputs, labels in found] for name, found in pairs.items()}
+        return score_table(self.task, models, rows, self.data.crossed, self.data.test_share)
+
+    def models(self, costs: dict[str, Any]) -> list[dict[str, Any]]:
+        """Contenders and baselines with scores, trials and cost."""
+        found = [
+            trained_model(self.task, self.folder, self.plan, contender, self.replicates, self.finals[contender.name], costs)
+            for contender in self.contenders
+        ]
+        found += [baseline_model(name, self.finals[name], costs) for name in self.task.baselines]
+        for model in found:
+            model["bytes_on_disk"] = bytes_on_disk(self.folder.path / model["path"]) if model["path"] else None
+            model["scores"], model["by_length"] = {}, []
+            if model["status"] != "failed":
+                outputs, rng = self.finals[model["name"]].outputs, np.random.default_rng([self.plan["seed"], 1])
+                model["scores"], model["by_length"] = model_scores(self.task, outputs, self.data, rng), by_length(self.task, outputs, self.data)
+        return found
+
+    def result(
+        self, costs: dict[str, Any], environment: dict[str, Any], limits: dict[str, Any], texts: Callable[[int], list[str]] | None
+    ) -> dict[str, Any]:
+        """``comparison.json``.
+
+        Args:
+            texts: the test texts of a replicate; None keeps them out.
+        """
+        planned = self.plan["protocol"]["replicates"]
+        design = {"planned_replicates": planned, "crossed": self.data.crossed, "test_share": self.data.test_share}
+        result: dict[str, Any] = {
+            "schema_version": 1,
+            "status": "complete" if len(self.replicates) == planned else "partial",
+            "task": self.task.tag,
+            "data": self.plan["data"],
+            "protocol": self.plan["protocol"] | design | {"replicates": len(self.replicates)},
+            "environment": environment,
+            "models": self.models(costs),
         }
-        for model in models
-    }
-    return decision, recommend(table, decision, limits=limits, costs=costs)
+        judge_again(result, self.table(result["models"]), limits)
+        result["best"] = best_of(self.folder, result)
+        result["task_results"] = result["best"] and self._task_results(result["best"], texts)
+        return result
+
+    def _task_results(self, best: dict[str, Any], texts: Callable[[int], list[str]] | None) -> dict[str, Any]:
+        place = self.replicates.index(best["replicate"])
+        labels, names = self.data.labels[place], tuple(self.plan["labels"])
+        found = self.task.results(self.finals[best["name"]].outputs[place], labels, names)
+        if texts is None:
+            return found | {"mistakes": None, "disagreements": None}
+        outputs = {c.name: self.finals[c.name].outputs[place] for c in self.contenders if self.finals[c.name].status == "ok"}
+        return found | self.task.samples(outputs, best["name"], labels, texts(best["replicate"]), names)

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import sys
 import time
 import traceback
@@ -113,7 +114,7 @@ def run_final(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[st
     tried = [folder.record(fingerprint) for fingerprint in job["after"]]
     chosen = select([record for record in tried if record], task, Split.VALIDATION)
     if chosen is None:
-        return {"schema_version": 1, "job": dict(job), "status": "diverged", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+        return _nothing_to_finish(job, [record for record in tried if record])
     own = job | {"hyperparameters": chosen["job"]["hyperparameters"], "config": chosen["job"]["config"]}
     own |= {"configuration": chosen["job"]["configuration"], "edge": chosen["job"]["edge"]}
     trainer = build_trainer(own, folder, place)
@@ -126,11 +127,21 @@ def run_final(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[st
     return record
 
 
+def _nothing_to_finish(job: Mapping[str, Any], tried: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record where no configuration is left: diverged, or failed where not one of them got so far as to diverge."""
+    errors = [record["error"] for record in tried if record["status"] == "failed"]
+    record = {"schema_version": 1, "job": dict(job), "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+    if len(errors) == len(tried):
+        return record | {"status": "failed", "error": f"every configuration failed: {errors[0] if errors else 'no record'}"}
+    return record | {"status": "diverged"}
+
+
 def _finish(trainer: Trainer, task: Task, job: Mapping[str, Any], folder: RunFolder, place: Path, record: dict[str, Any]) -> None:
     model = trainer.bare_model
     model.load_state_dict(trainer.best_weights)
     model.eval()
     model.save_pretrained(place / "model")
+    shutil.copytree(folder.replicate(job["replicate"]) / "tokenizer", place / "model", dirs_exist_ok=True)
     test = folder.tokens(job["replicate"], Split.TEST)
     outputs = task.outputs(model, test)
     save_outputs(place / "test.safetensors", outputs)

@@ -1,6 +1,7 @@
 """Checkpoints as safetensors and JSON; the newest complete one is found again after any kill.
 
-A checkpoint is written to a folder of its own, and a pointer file is replaced atomically once the folder is whole.
+A checkpoint is written to the one of two folders that the pointer file does not name, and the pointer is replaced atomically once
+the folder is whole.
 """
 
 import shutil
@@ -14,6 +15,7 @@ from torch import nn
 from seqwise.core.files import read_json, write_json
 
 POINTER = "checkpoint.json"
+PLACES = ("checkpoint-a", "checkpoint-b")
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -39,7 +41,8 @@ def save_checkpoint(
         best: weights of the best evaluation so far (may be empty).
         state: JSON values: the step, the curve, the seconds spent.
     """
-    target = folder / f"checkpoint-{state['step']}"
+    current = read_json(folder / POINTER) if (folder / POINTER).exists() else PLACES[1]
+    target = folder / PLACES[1 - PLACES.index(current)]
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, target / "model.safetensors")
@@ -49,9 +52,7 @@ def save_checkpoint(
     save_file({"cpu": torch.get_rng_state()}, target / "random.safetensors")
     write_json(target / "state.json", state)
     write_json(folder / POINTER, target.name)
-    for other in folder.glob("checkpoint-*"):
-        if other.name != target.name:
-            shutil.rmtree(other, ignore_errors=True)
+    shutil.rmtree(folder / current, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:

@@ -150,6 +150,9 @@ class Trainer:
         with torch.inference_mode():
             scores = self.feed.validate(self.bare_model)
         self.model.train()
+        if not all(map(math.isfinite, scores.values())):
+            progress.status = "diverged"
+            return
         point = {
             "step": progress.step,
             "epoch": self.feed.epoch(progress.step),
@@ -164,7 +167,7 @@ class Trainer:
             self.best_weights = _weights(self.bare_model)
 
     def run(self, until: int, on_progress: Callable[[Progress], None] = lambda progress: None) -> Progress:
-        """Train up to step ``until``; stop early only when the loss is no longer a number."""
+        """Train up to step ``until``; stop early only when the loss or a score is no longer a number."""
         config, progress = self.config, self.progress
         every = max(1, config.steps // config.evaluations)
         self.model.train()

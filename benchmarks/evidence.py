@@ -1,0 +1,82 @@
+"""All evidence by one command that continues where it stopped.
+
+usage: python benchmarks/evidence.py [--out runs/evidence] [--only NAME,NAME] [--data ../shared/data] [--quick] [--list]
+"""
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from calibration import aa_bank, aa_end_to_end, shuffled
+from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
+from kill import kill
+from padding import padding
+from runs import REAL_RUNS, real_run
+from speed import speed
+from startup import startup
+
+Step = Callable[[Bench], Findings]
+
+STEPS: dict[str, Step] = {
+    "speed": speed,
+    "startup": startup,
+    "shuffled": shuffled,
+    "kill": kill,
+    "aa-bank": aa_bank,
+    "aa-end-to-end": aa_end_to_end,
+    **{name: functools.partial(real_run, name=name) for name in REAL_RUNS},
+    "padding": padding,
+}
+"""In the order of running: padding last, because it uses the models of a finished run."""
+
+
+def run_step(bench: Bench, name: str) -> bool:
+    """Run one step unless its record is there; returns whether it has a record now."""
+    if read_record(bench, name) is not None:
+        print(f"{name}: has a record")
+        return True
+    print(f"{name}: running", flush=True)
+    begun = time.perf_counter()
+    try:
+        findings = STEPS[name](bench)
+    except Skipped as reason:
+        print(f"{name}: skipped: {reason}", flush=True)
+        return False
+    seconds = time.perf_counter() - begun
+    write_record(bench, name, findings, seconds)
+    print(f"{name}: {seconds:.0f} s", flush=True)
+    return True
+
+
+def names_of(only: str | None) -> list[str]:
+    names = [name.strip() for name in only.split(",")] if only else list(STEPS)
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        raise SystemExit(f"there is no step '{unknown[0]}'\n  expected: {', '.join(STEPS)}")
+    return names
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder of the records and runs; default runs/evidence, with --quick runs/evidence-quick")
+    parser.add_argument("--only", help="names of steps, comma-separated")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the real data sets")
+    parser.add_argument("--quick", action="store_true", help="tiny settings that only show that every step runs")
+    parser.add_argument("--list", action="store_true", help="name the steps and end")
+    given = parser.parse_args()
+    if given.list:
+        print("\n".join(STEPS))
+        return 0
+    names = names_of(given.only)
+    out = given.out or Path("runs/evidence-quick" if given.quick else "runs/evidence")
+    bench = Bench(out=out, data=given.data, quick=given.quick)
+    done = [run_step(bench, name) for name in names]
+    print_figures([record for name in STEPS if (record := read_record(bench, name)) is not None])
+    return 0 if all(done) else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""A checkpoint brings everything back to the bit, and a kill at any moment leaves the one before it."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from seqwise.training import checkpoint
+from seqwise.training.checkpoint import drop_checkpoint, load_checkpoint, save_checkpoint
+from seqwise.training.optimizer import build_optimizer
+
+
+def trained(steps: int, seed: int = 0):
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    optimizer = build_optimizer(model, learning_rate=0.01, weight_decay=0.1)
+    for _ in range(steps):
+        advance(model, optimizer)
+    return model, optimizer
+
+
+def advance(model, optimizer):
+    model(torch.randn(5, 4)).square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_round_trip_to_the_bit(tmp_path):
+    model, optimizer = trained(3)
+    best = {name: value + 1 for name, value in model.state_dict().items()}
+    save_checkpoint(tmp_path, model, optimizer, best, {"step": 3, "curve": [0.1]})
+    other, other_optimizer = trained(1, seed=9)
+    found, state = load_checkpoint(tmp_path, other, other_optimizer)
+    assert same(found, best)
+    assert state == {"step": 3, "curve": [0.1]}
+    for pair in ((model, optimizer), (other, other_optimizer)):
+        load_checkpoint(tmp_path, *pair)
+        for _ in range(2):
+            advance(*pair)
+    assert same(model.state_dict(), other.state_dict())
+
+
+def test_no_checkpoint(tmp_path):
+    model, optimizer = trained(0)
+    assert load_checkpoint(tmp_path, model, optimizer) is None
+
+
+def test_before_the_first_evaluation_there_are_no_best_weights(tmp_path):
+    model, optimizer = trained(1)
+    save_checkpoint(tmp_path, model, optimizer, {}, {"step": 1})
+    assert load_checkpoint(tmp_path, *trained(0)) == ({}, {"step": 1})
+
+
+def test_only_safetensors_and_json(tmp_path):
+    save_checkpoint(tmp_path, *trained(1), {}, {"step": 1})
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".json", ".safetensors"}
+
+
+def test_the_one_before_is_dropped(tmp_path):
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path, *trained(step), {}, {"step": step})
+        assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
+    assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 3}
+
+
+class KilledError(BaseException):
+    """Stands for a kill: nothing catches it."""
+
+
+@pytest.mark.parametrize("new_step", [1, 2], ids=["same step again", "a later step"])
+@pytest.mark.parametrize("call", range(1, 6))
+def test_a_kill_at_any_write_leaves_the_checkpoint_before(tmp_path, monkeypatch, call, new_step):
+    model, optimizer = trained(1)
+    save_checkpoint(tmp_path, model, optimizer, {}, {"step": 1})
+    calls = []
+
+    def dying(real):
+        def write(*arguments):
+            calls.append(real)
+            if len(calls) == call:
+                raise KilledError
+            return real(*arguments)
+
+        return write
+
+    monkeypatch.setattr(checkpoint, "save_file", dying(checkpoint.save_file))
+    monkeypatch.setattr(checkpoint, "write_json", dying(checkpoint.write_json))
+    with pytest.raises(KilledError):
+        save_checkpoint(tmp_path, *trained(2, seed=5), {}, {"step": new_step})
+    monkeypatch.undo()
+    other, other_optimizer = trained(0, seed=9)
+    _, state = load_checkpoint(tmp_path, other, other_optimizer)
+    assert state == {"step": 1}
+    assert same(other.state_dict(), model.state_dict())
+    save_checkpoint(tmp_path, *trained(3), {}, {"step": 3})
+    assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 3}
+
+
+def test_a_kill_before_the_old_one_is_dropped_leaves_the_new_one(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, *trained(1), {}, {"step": 1})
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", lambda path, ignore_errors=False: None)
+    save_checkpoint(tmp_path, *trained(2), {}, {"step": 2})
+    monkeypatch.undo()
+    assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 2}
+    save_checkpoint(tmp_path, *trained(3), {}, {"step": 3})
+    assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 3}
+
+
+def test_drop(tmp_path):
+    save_checkpoint(tmp_path, *trained(1), {}, {"step": 1})
+    (tmp_path / "record.json").write_text(json.dumps({}))
+    drop_checkpoint(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+    drop_checkpoint(tmp_path)
