@@ -1,5 +1,6 @@
 """Whether the procedure keeps its word where the truth is known: equal models, and labels that say nothing."""
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from seqwise.data.splits import make_splits
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import Task
 
+DECISIONS = ("winner", "tie", "undecided", "nothing learned")
 REPLICATES = 6
 """Replicates per model of a resampled comparison, as in a standard run."""
 
@@ -85,7 +87,7 @@ def _apart(decision: Any) -> bool:
 
 def _shared(draws: list[np.ndarray]) -> float:
     """The mean number of replicates that consecutive comparisons have in common."""
-    return float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(draws[:-1], draws[1:], strict=True)]))
+    return float(np.mean([len(np.intersect1d(a, b)) for a, b in itertools.pairwise(draws)]))
 
 
 def aa_end_to_end(bench: Bench) -> Findings:
@@ -96,10 +98,15 @@ def aa_end_to_end(bench: Bench) -> Findings:
     for seed in seeds:
         result = compare("demo:docstrings", bench.out / "runs" / "aa-end-to-end" / f"seed-{seed}", **options, seed=seed)
         rows.append(_row(seed, result))
-        print("  seed {seed}: {decision} {winners}, a - b = {difference:+.4f} ({ci95[0]:+.4f} to {ci95[1]:+.4f})".format(**rows[-1]), flush=True)
+        print("  " + _line(rows[-1]), flush=True)
     counts = Counter(row["decision"] for row in rows)
-    figures = [share(f"{decision} of {len(rows)} comparisons", counts[decision], len(rows)) for decision in ("winner", "tie", "undecided", "nothing learned")]
+    figures = [share(f"decision: {decision}", counts[decision], len(rows)) for decision in DECISIONS]
     return Findings(figures, {"comparisons": rows, "options": options})
+
+
+def _line(row: dict[str, Any]) -> str:
+    low, high = row["ci95"]
+    return f"seed {row['seed']}: {row['decision']} {' '.join(row['winners'])}, a - b = {row['difference']:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _row(seed: int, result: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,9 @@ def run_step(bench: Bench, name: str) -> bool:
     except Skipped as reason:
         print(f"{name}: skipped: {reason}", flush=True)
         return False
+    except RuntimeError as error:
+        print(f"{name}: failed, the same command tries again: {error}", flush=True)
+        return False
     seconds = time.perf_counter() - begun
     write_record(bench, name, findings, seconds)
     print(f"{name}: {seconds:.0f} s", flush=True)

@@ -136,6 +136,6 @@ def print_figures(records: Sequence[dict[str, Any]]) -> None:
         for figure in record["figures"]:
             interval = "" if figure["interval"] is None else " to ".join(_written(bound) for bound in figure["interval"])
             met = {None: "", True: "yes", False: "NO"}[figure["met"]]
-            cells = (figure["name"], _written(figure["value"]), figure["unit"], interval, figure["samples"] or "", figure["wanted"] or "", met)
-            table.add_row(record["name"], *map(str, cells))
+            shown = (figure["name"], _written(figure["value"]), figure["unit"], interval)
+            table.add_row(record["name"], *shown, str(figure["samples"] or ""), figure["wanted"] or "", met)
     Console(width=170).print(table)

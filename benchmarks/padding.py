@@ -63,7 +63,8 @@ def _family(name: str, folder: Path, ids: list[list[int]]) -> list[dict[str, Any
                 padded = _probabilities(model, ids, factor=factor, side=side, size=size)
                 change = float(np.abs(padded - alone).max())
                 changed = int((padded.argmax(1) != alone.argmax(1)).sum())
-                found.append({"model": name, "factor": factor, "side": side, "batch": size, "largest_change": change, "changed_answers": changed})
+                cell = {"model": name, "factor": factor, "side": side, "batch": size}
+                found.append(cell | {"largest_change": change, "changed_answers": changed})
     return found
 
 

@@ -30,11 +30,11 @@ def command(source: str, run: Path, **options: Any) -> list[str]:
     return [seqwise(), "compare", source, "--out", str(run), *flags]
 
 
-def start(arguments: list[str], log: Path) -> subprocess.Popen:
-    """Start a command in a process group of its own, its output appended to ``log``."""
+def start(arguments: list[str], log: Path, *, own_group: bool) -> subprocess.Popen:
+    """Start a command, its output appended to ``log``; in a process group of its own where it is to be killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
-        return subprocess.Popen(arguments, stdout=file, stderr=file, start_new_session=True, env=os.environ | {"COLUMNS": "160"})
+        return subprocess.Popen(arguments, stdout=file, stderr=file, start_new_session=own_group, env=os.environ | {"COLUMNS": "160"})
 
 
 def compare(source: str, run: Path, **options: Any) -> dict[str, Any]:
@@ -43,13 +43,8 @@ def compare(source: str, run: Path, **options: Any) -> dict[str, Any]:
     if result.exists() and read_json(result)["status"] == "complete":
         return read_json(result)
     log = run.with_name(f"{run.name}.log")
-    process = start(command(source, run, **options), log)
-    try:
+    with start(command(source, run, **options), log, own_group=False) as process:
         code = process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise
     if code:
         tail = "\n".join(log.read_text().splitlines()[-6:])
         raise RuntimeError(f"seqwise compare ended with exit code {code}; the end of {log}:\n{tail}")

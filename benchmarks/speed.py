@@ -87,7 +87,11 @@ def our_loop(config: SeqwiseConfig, work: Workload, place: Path) -> Loop:
     feed = SplitFeed(task, tokens, tokens, batch_size=work.batch, seed=0)
     trainer = Trainer(task.build(config), feed, TrainingConfig(steps=ENDLESS), folder=None, accelerator=accelerator_for("cpu"))
     reporter = Reporter(place / "progress.json", ENDLESS)
-    return Loop(lambda count: trainer.run(trainer.progress.step + count, reporter) and None, training_flops(config, work.length) * work.batch)
+
+    def run(count: int) -> None:
+        trainer.run(trainer.progress.step + count, reporter)
+
+    return Loop(run, training_flops(config, work.length) * work.batch)
 
 
 def bare_loop(config: SeqwiseConfig, work: Workload) -> Loop:
@@ -178,7 +182,7 @@ def worker_speed_up(bench: Bench) -> tuple[Figure, list[dict[str, float]]]:
 
 def _seconds(engine: LocalEngine, folder: Any, jobs: list[dict[str, Any]]) -> float:
     begun = time.perf_counter()
-    engine.run(folder, jobs, lambda state: True)
+    engine.run(folder, jobs, lambda _: True)
     seconds = time.perf_counter() - begun
     failed = [record for record in (folder.record(job["fingerprint"]) for job in jobs) if record["status"] == "failed"]
     if failed:

@@ -56,7 +56,7 @@ def seconds_to_first_step(run: Path, options: dict[str, Any]) -> float:
     """From the command to the first optimizer step of the first trial; then the run is killed and removed."""
     shutil.rmtree(run, ignore_errors=True)
     begun = time.perf_counter()
-    process = start(command("demo:docstrings", run, **options), run.with_name("startup.log"))
+    process = start(command("demo:docstrings", run, **options), run.with_name("startup.log"), own_group=True)
     try:
         _wait_for(lambda: any(run.glob("trials/*/progress.json")), process)
         return time.perf_counter() - begun

@@ -40,8 +40,8 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         value = getattr(options, name)
         if value is not None:
             parts += [f"--{name}", str(value)]
-    if options.header is False:
-        parts.append("--no-header")
+    if options.header is not None:
+        parts.append("--header" if options.header else "--no-header")
     steps = protocol["steps"]
     same = len(set(steps.values())) == 1
     parts += ["--models", ",".join(options.models), "--size", str(protocol["target_parameters"])]

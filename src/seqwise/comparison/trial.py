@@ -34,7 +34,7 @@ def model_config(job: Mapping[str, Any]) -> SeqwiseConfig:
     """The model's config with the trial's hyperparameters put in."""
     values = job["hyperparameters"]
     dropout = values["dropout"]
-    changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout}
+    changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": dropout / 2}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
     labels = dict(enumerate(job["labels"]))
     return SeqwiseConfig(**job["config"], **changes, id2label=labels, label2id={name: i for i, name in labels.items()})

@@ -44,6 +44,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
         self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
         self.positions = input_positions(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
         self.dropout = nn.Dropout(config.embedding_dropout)
         self.layers = nn.ModuleList(BLOCKS[config.body](config, layer) for layer in range(config.num_hidden_layers))
         modern = config.body == "modern"
@@ -97,7 +98,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         tokens = require_one(input_ids, inputs_embeds)
         padding = Padding.of(attention_mask, tokens.shape[1])
         tokens = padding.pack(tokens)
-        x = self.embedding_projection(self.embed_tokens(tokens) if inputs_embeds is None else tokens)
+        x = self.token_dropout(self.embedding_projection(self.embed_tokens(tokens) if inputs_embeds is None else tokens))
         x = self.dropout(self.positions(x, self._positions(x, cache)))
         hidden, states = [x], []
         for layer, state in zip(self.layers, cache.states if cache else [None] * len(self.layers), strict=True):
@@ -127,6 +128,22 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         positions = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
         past = None if cache is None else cache.tokens.state
         return positions if past is None else positions + past[0].unsqueeze(1)
+
+
+class TokenDropout(nn.Module):
+    """In training, zero whole tokens with probability ``p`` and leave the others as they are.
+
+    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text Classification").
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * torch.empty(x.shape[0], x.shape[1], 1, device=x.device, dtype=x.dtype).bernoulli_(1 - self.p)
 
 
 def require_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

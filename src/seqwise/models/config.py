@@ -31,6 +31,7 @@ class SeqwiseConfig(PreTrainedConfig):
         rope_theta: base of the rotary wavelengths.
         hidden_dropout: after every mixer and feed-forward.
         embedding_dropout: after the embedding's projection.
+        token_dropout: share of whole tokens that training drops from the input (Iyyer et al. 2015).
         classifier_dropout: before the classification layer.
         forget_bias: initial bias of the LSTM's forget gate (Jozefowicz et al. 2015).
         initializer_range: standard deviation of linear layers; None for 1/sqrt(width of the input).
@@ -55,6 +56,7 @@ class SeqwiseConfig(PreTrainedConfig):
     rope_theta: float = 10000.0
     hidden_dropout: float = 0.0
     embedding_dropout: float = 0.0
+    token_dropout: float = 0.0
     classifier_dropout: float = 0.0
     forget_bias: float = 1.0
     initializer_range: float | None = None
@@ -96,7 +98,7 @@ def check_sizes(config: SeqwiseConfig) -> None:
         value = getattr(config, name)
         if type(value) is not int or value < 1:
             raise UserError(f"{name} is {value!r}", expected="a whole number of at least 1")
-    for name in ("hidden_dropout", "embedding_dropout", "classifier_dropout"):
+    for name in ("hidden_dropout", "embedding_dropout", "token_dropout", "classifier_dropout"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"{name} is {getattr(config, name)}", expected="a probability from 0 to below 1")
 

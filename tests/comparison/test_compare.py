@@ -1,0 +1,215 @@
+"""A whole small comparison: what is on disk agrees with itself and with the promised interface."""
+
+import dataclasses
+import importlib.util
+import itertools
+import json
+import os
+import shlex
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from conftest import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
+from rich.console import Console
+
+import seqwise
+from seqwise.api import make_options
+from seqwise.comparison.finals import complete_replicates
+from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.make_plan import make_plan
+from seqwise.core.errors import UserError
+from seqwise.core.files import read_json
+from seqwise.data.readers import load_corpus
+from seqwise.data.splits import make_splits
+from seqwise.tasks.task import load_outputs
+from seqwise.tasks.text_classification import TextClassification
+
+ACCEPTANCE = Path(os.environ.get("SEQWISE_ACCEPTANCE", Path(__file__).parents[2] / "../shared/acceptance"))
+
+
+@pytest.fixture(scope="module")
+def result(finished):
+    return finished.result
+
+
+@pytest.fixture(scope="module")
+def trained(result):
+    return {model["name"]: model for model in result["models"] if model["kind"] == "trained"}
+
+
+@pytest.fixture(scope="module")
+def records(finished):
+    return [read_json(path) for path in sorted(finished.path.glob("trials/*/record.json"))]
+
+
+def test_it_keeps_the_schema(result):
+    schema = json.loads(files("seqwise.core").joinpath("schemas/comparison.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(result)
+
+
+def test_it_passes_the_acceptance_check(finished):
+    path = ACCEPTANCE / "check_comparison.py"
+    if not path.exists():
+        pytest.skip(f"no {path} (set SEQWISE_ACCEPTANCE)")
+    spec = importlib.util.spec_from_file_location("check_comparison", path)
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    assert check.problems(finished.path, list(FAMILIES)) == []
+
+
+def test_every_family_and_every_replicate_is_there(result, trained):
+    assert result["status"] == "complete"
+    assert list(trained) == list(FAMILIES)
+    assert {model["status"] for model in result["models"]} == {"ok"}
+    for model in trained.values():
+        places = [(trial["replicate"], trial["configuration"]) for trial in model["trials"]]
+        assert places == list(itertools.product(range(REPLICATES), range(CONFIGURATIONS)))
+        assert {trial["steps"] for trial in model["trials"]} == {STEPS // 4}
+        assert {point["replicate"] for point in model["learning_curve"]} == set(range(REPLICATES))
+
+
+def test_sizes_match(trained):
+    for model in trained.values():
+        assert abs(model["parameters"]["non_embedding"] / 30_000 - 1) <= 0.01
+        assert model["parameters"]["total"] == model["parameters"]["embedding"] + model["parameters"]["non_embedding"]
+
+
+def test_the_kept_configuration_is_the_best_on_validation(trained):
+    key = TextClassification().selection_key
+    for model in trained.values():
+        for replicate in range(REPLICATES):
+            tried = [trial for trial in model["trials"] if trial["replicate"] == replicate]
+            chosen = [trial for trial in tried if trial["chosen"]]
+            assert len(chosen) == 1
+            assert key(chosen[0]["validation"]) == max(key(trial["validation"]) for trial in tried)
+
+
+def test_only_finished_models_have_read_the_test_split(records):
+    for record in records:
+        assert ("test" in record) == (record["job"]["kind"] != "search")
+
+
+def test_the_hyperparameters_shown_are_those_of_the_best_replicate(trained, records):
+    key = TextClassification().selection_key
+    for name, model in trained.items():
+        finals = [record for record in records if record["job"]["model"] == name and record["job"]["kind"] == "final"]
+        best = max(finals, key=lambda record: key(record["best"]))
+        assert key(best["best"]) == key(next(r for r in finals if r["job"]["replicate"] == model["best_replicate"])["best"])
+        assert model["path"].startswith("trials/")
+
+
+def test_scores_follow_from_the_answers_on_disk(finished, result, records, tiny_csv):
+    task, corpus = TextClassification(), load_corpus(str(tiny_csv))
+    splits = make_splits(corpus, replicates=REPLICATES, seed=0).replicates
+    labels = np.array([corpus.classes.index(label) for label in corpus.labels])
+    for model in result["models"]:
+        mine = [r for r in records if r["job"]["model"] == model["name"] and r["job"]["kind"] != "search"]
+        for record in mine:
+            place, replicate = finished.path / "trials" / record["job"]["fingerprint"], record["job"]["replicate"]
+            scores = task.metrics(load_outputs(place / "test.safetensors"), labels[splits[replicate].test])
+            assert scores == record["test"]
+            for name, score in model["scores"].items():
+                assert score["per_replicate"][replicate] == scores[name]
+
+
+def test_pairs_and_verdict(result, trained):
+    assert len(result["pairwise"]) == 6
+    for pair in result["pairwise"]:
+        difference = trained[pair["a"]]["scores"]["accuracy"]["mean"] - trained[pair["b"]]["scores"]["accuracy"]["mean"]
+        assert pair["difference"] == pytest.approx(difference, abs=1e-9)
+    verdict = result["verdict"]
+    assert set(verdict["candidates"]) | set(verdict["excluded"]) == set(FAMILIES)
+    assert verdict["recommendation"]["model"] in {model["name"] for model in result["models"]}
+
+
+def test_all_replicates_train_on_the_same_batches_for_every_model(records):
+    for replicate in range(REPLICATES):
+        trials = [r for r in records if r["job"]["replicate"] == replicate and r["job"]["kind"] == "final"]
+        assert len({record["tokens"] for record in trials}) == 1
+        assert {record["steps"] for record in trials} == {STEPS}
+        assert len({len(record["curve"]) for record in trials}) == 1
+
+
+def test_nothing_is_left_that_is_not_needed(finished):
+    names = {path.name for path in finished.path.iterdir()}
+    assert {"plan.json", "comparison.json", "report.html", "trials", "best", "baseline"} <= names
+    assert "cache" not in names
+    left = [path for path in finished.path.rglob("*") if path.name.startswith(("checkpoint", "progress", ".record", ".best", ".baseline"))]
+    assert left == []
+    assert not list(finished.path.rglob("*.pkl")) + list(finished.path.rglob("*.bin")) + list(finished.path.rglob("*.pt"))
+
+
+def test_the_best_folder_is_whole(finished, result):
+    best = finished.path / "best"
+    names = {path.name for path in best.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"} <= names
+    origin = finished.path / next(m for m in result["models"] if m["name"] == result["best"]["name"])["path"]
+    assert (best / "model.safetensors").read_bytes() == (origin / "model.safetensors").read_bytes()
+    assert read_json(best / "config.json")["id2label"] == {"0": "negative", "1": "positive"}
+
+
+def again(finished, tiny_csv, out, **changes):
+    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": CONFIGURATIONS, "workers": 2, "device": "cpu"}
+    return seqwise.compare(str(tiny_csv), out=out, console=Console(quiet=True), **settings | changes)
+
+
+def test_the_same_call_returns_what_is_there(finished, tiny_csv):
+    before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert again(finished, tiny_csv, finished.path).result == finished.result
+    after = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
+
+
+def test_another_call_is_refused_and_changes_nothing(finished, tiny_csv):
+    before = sorted(path for path in finished.path.rglob("*"))
+    with pytest.raises(UserError, match="other options"):
+        again(finished, tiny_csv, finished.path, seed=1)
+    assert sorted(path for path in finished.path.rglob("*")) == before
+
+
+def test_other_limits_change_the_recommendation_and_nothing_that_was_measured(finished, tiny_csv, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(finished.path, copy)
+    limited = again(finished, tiny_csv, copy, max_bytes="1kB").result
+    advice = limited["verdict"]["recommendation"]
+    smallest = min((m for m in limited["models"] if m["name"] != "majority"), key=lambda m: m["bytes_on_disk"])
+    assert not advice["within_limits"]
+    assert advice["model"] == smallest["name"]
+    assert "no model is within the limits" in advice["reason"]
+    assert limited["models"] == finished.result["models"]
+    assert limited["pairwise"] == finished.result["pairwise"]
+    assert again(finished, tiny_csv, copy).result["verdict"] == finished.result["verdict"]
+
+
+def test_the_command_that_reproduces_it_makes_the_same_plan(finished, tiny_csv, tmp_path):
+    words = shlex.split(finished.result["environment"]["reproduce"])
+    assert words[:3] == ["seqwise", "compare", str(tiny_csv)]
+    values = {flag.removeprefix("--").replace("-", "_"): value for flag, value in zip(words[3::2], words[4::2], strict=True)}
+    values |= {name: int(values[name]) for name in ("replicates", "configurations", "seed", "batch", "context") if name in values}
+    options = make_options(words[2], **values)
+    stored = read_json(finished.path / "plan.json")
+
+    @dataclasses.dataclass
+    class NoEngine:
+        workers: int = 1
+
+    from seqwise.comparison.contenders import parse_contenders
+
+    corpus = load_corpus(words[2])
+    plan = make_plan(RunFolder(tmp_path), options, TextClassification(), parse_contenders(options.models), corpus, NoEngine(), 0.0)
+    assert [job["fingerprint"] for job in plan["trials"]] == [job["fingerprint"] for job in stored["trials"]]
+
+
+def test_a_run_that_ended_early_can_be_completed(finished, tiny_csv, tmp_path):
+    """Take the last replicate's results away, as after a kill, and run the same command."""
+    copy = tmp_path / "run"
+    shutil.copytree(finished.path, copy)
+    plan = read_json(copy / "plan.json")
+    last = [job for job in plan["trials"] if job["replicate"] == REPLICATES - 1 and job["kind"] == "baseline"]
+    for job in last:
+        (copy / "trials" / job["fingerprint"] / "record.json").unlink()
+    assert complete_replicates(RunFolder(copy), plan["trials"]) == list(range(REPLICATES - 1))

@@ -1,0 +1,134 @@
+"""A plan lists every trial under a name that follows from what the trial is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seqwise.comparison import plan as plan_module
+from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.options import Options
+from seqwise.comparison.plan import Choice, Setting, default_batch_size, described_space, trials
+from seqwise.tasks.text_classification import TextClassification
+
+MODELS = ("rnn", "lstm", "transformer")
+CHOICE = Choice(30_000, 3, 2, dict.fromkeys(MODELS, 24), None)
+
+
+def setting(**changes) -> Setting:
+    options = Options(source="x", models=MODELS, size="30k", **changes.pop("options", {}))
+    values = {
+        "options": options,
+        "task": TextClassification(),
+        "contenders": parse_contenders(options.models),
+        "labels": ("a", "b"),
+        "data_sha256": "0" * 64,
+        "vocab_size": 300,
+        "context": 64,
+        "batch_size": 32,
+        "device": "cpu",
+        "lengths": np.array([3, 9, 30]),
+    }
+    return Setting(**{**values, **changes})
+
+
+def names(*arguments) -> list[str]:
+    return [job["fingerprint"] for job in trials(*arguments)]
+
+
+BASE = trials(setting(), CHOICE)
+
+
+def test_every_trial_is_there_once():
+    found = [(job["kind"], job["model"], job["replicate"], job.get("configuration")) for job in BASE]
+    expected = [("search", m, r, k) for m in MODELS for r in range(3) for k in range(2)]
+    expected += [("final", m, r, None) for m in MODELS for r in range(3)]
+    expected += [("baseline", b, r, None) for b in ("majority", "tfidf-linear") for r in range(3)]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+    assert len({job["fingerprint"] for job in BASE}) == len(BASE)
+
+
+def test_the_same_plan_has_the_same_names():
+    assert names(setting(), CHOICE) == [job["fingerprint"] for job in BASE]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"data_sha256": "1" * 64}, {"options": {"seed": 1}}, {"vocab_size": 301}, {"batch_size": 16}, {"context": 32}, {"labels": ("a", "c")}],
+    ids=str,
+)
+def test_other_data_or_settings_have_other_names(changes):
+    other = trials(setting(**changes), CHOICE)
+    for old, new in zip(BASE, other, strict=True):
+        if old["kind"] != "baseline" or {"data_sha256", "labels"} & changes.keys():
+            assert old["fingerprint"] != new["fingerprint"]
+
+
+def test_other_steps_and_sizes_have_other_names():
+    for change in ({"target": 100_000}, {"steps": dict.fromkeys(MODELS, 48)}):
+        other = trials(setting(), dataclasses.replace(CHOICE, **change))
+        old = {job["fingerprint"] for job in BASE if job["kind"] != "baseline"}
+        assert not old & {job["fingerprint"] for job in other}
+
+
+def test_other_sources_have_other_names(monkeypatch):
+    monkeypatch.setattr(plan_module, "source_hash", lambda: "other")
+    assert not {job["fingerprint"] for job in BASE} & set(names(setting(), CHOICE))
+
+
+def test_more_replicates_keep_the_names_of_those_before():
+    more = names(setting(), dataclasses.replace(CHOICE, replicates=4))
+    assert more[: len(BASE)] == [job["fingerprint"] for job in BASE]
+
+
+def test_a_final_run_waits_for_its_own_search_and_nothing_else():
+    by_name = {job["fingerprint"]: job for job in BASE}
+    for job in BASE:
+        before = [by_name[name] for name in job["after"]]
+        if job["kind"] != "final":
+            assert before == []
+            continue
+        assert [(b["kind"], b["model"], b["replicate"], b["configuration"]) for b in before] == [
+            ("search", job["model"], job["replicate"], k) for k in range(2)
+        ]
+
+
+def test_replicates_run_one_after_the_other():
+    order = [job["replicate"] for job in BASE]
+    assert order == sorted(order)
+
+
+def test_all_models_of_a_replicate_see_the_same_batches_and_have_weights_of_their_own():
+    trained = [job for job in BASE if job["kind"] == "search" and job["replicate"] == 1]
+    assert len({job["data_seed"] for job in trained}) == 1
+    assert len({job["training"]["seed"] for job in trained}) == len(MODELS)
+    assert len({job["data_seed"] for job in BASE if job["kind"] != "baseline"}) == 3
+
+
+def test_every_family_gets_as_many_trials_of_as_many_steps():
+    for model in MODELS:
+        mine = [job for job in BASE if job["model"] == model]
+        assert [job["until"] for job in mine if job["kind"] == "search"] == [6] * 6
+        assert [job["until"] for job in mine if job["kind"] == "final"] == [24] * 3
+        assert {job["training"]["steps"] for job in mine} == {24}
+
+
+def test_configurations_are_the_same_in_every_replicate():
+    points = [[job["hyperparameters"] for job in BASE if job["kind"] == "search" and job["replicate"] == r] for r in range(3)]
+    assert points[0] == points[1] == points[2]
+    assert points[0][0] != points[0][1]
+
+
+def test_the_body_of_a_trial_is_that_of_its_configuration():
+    for job in BASE:
+        if job["kind"] == "search":
+            assert job["config"]["body"] == job["hyperparameters"].get("body", "modern")
+
+
+def test_the_space_has_as_many_dimensions_for_all():
+    assert {len(values) for values in described_space(setting()).values()} == {5}
+
+
+def test_the_batch_size_follows_from_the_data_alone():
+    lengths = [[3, 9, 30], [64] * 5, [64, 65, 66], [1, 300, 300]]
+    assert [default_batch_size(np.array(found)) for found in lengths] == [64, 64, 32, 32]

@@ -1,0 +1,95 @@
+"""The search tries the same points for every family and selects on validation."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.search import SHARED, Dimension, hyperparameters, points, select, space
+from seqwise.core.errors import UserError
+from seqwise.data.splits import Split
+from seqwise.models.config import POSITIONS
+from seqwise.tasks.text_classification import TextClassification
+
+CONTENDERS = parse_contenders(("rnn", "lstm", "gru", "transformer", "lstm+attention", "rnn+attention"))
+TASK = TextClassification()
+shares = st.floats(0, 1, exclude_max=True)
+
+
+def record(accuracy, loss=1.0, status="ok"):
+    return {"status": status, "best": {"accuracy": accuracy, "log_loss": loss}}
+
+
+def test_every_family_has_as_many_dimensions_and_the_shared_ones():
+    assert {len(space(contender)) for contender in CONTENDERS} == {len(SHARED) + 2}
+    assert all(space(contender)[: len(SHARED)] == SHARED for contender in CONTENDERS)
+    assert all(len({dimension.name for dimension in space(contender)}) == len(SHARED) + 2 for contender in CONTENDERS)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31))
+def test_points_are_a_function_of_the_seed_and_lie_in_the_cube(count, seed):
+    found = points(count, seed)
+    assert len(found) == count
+    assert found == points(count, seed)
+    assert all(len(point) == len(SHARED) + 2 and all(0 <= share < 1 for share in point) for point in found)
+
+
+def test_other_seeds_other_points():
+    assert points(4, 0) != points(4, 1)
+
+
+def test_four_points_fill_every_quarter_of_every_dimension():
+    for values in zip(*points(4, 0), strict=True):
+        assert sorted(int(value * 4) for value in values) == [0, 1, 2, 3]
+
+
+def test_the_shared_values_are_the_same_for_every_family():
+    for point in points(4, 7):
+        values = [hyperparameters(contender, point)[0] for contender in CONTENDERS]
+        assert len({tuple(value[dimension.name] for dimension in SHARED) for value in values}) == 1
+
+
+@given(st.lists(shares, min_size=5, max_size=5), st.sampled_from(CONTENDERS))
+def test_values_lie_in_their_ranges(point, contender):
+    values, edges = hyperparameters(contender, point)
+    for dimension, share in zip(space(contender), point, strict=True):
+        value = values[dimension.name]
+        if dimension.choices:
+            assert value in dimension.choices
+            assert dimension.name not in edges
+        else:
+            assert dimension.low * 0.9999 <= value <= dimension.high * 1.0001
+            assert (dimension.name in edges) == (share < 0.1 or share > 0.9)
+
+
+def test_a_logarithmic_range_has_its_geometric_mean_in_the_middle():
+    assert Dimension("x", 1e-3, 1e-1, log=True).at(0.5) == 0.01
+    assert Dimension("x", 0.1, 0.5).at(0.5) == 0.3
+
+
+def test_positions_of_the_space_exist():
+    found = {choice for c in CONTENDERS for d in space(c) if d.name == "position_embedding" for choice in d.choices}
+    assert found <= set(POSITIONS)
+    assert len(found) > 1
+
+
+@given(st.lists(st.tuples(shares, shares), min_size=1))
+def test_the_best_on_validation_is_selected(scores):
+    records = [record(accuracy, loss) for accuracy, loss in scores]
+    chosen = select(records, TASK, Split.VALIDATION)["best"]
+    best = max(accuracy for accuracy, _ in scores)
+    assert chosen["accuracy"] == best
+    assert chosen["log_loss"] == min(loss for accuracy, loss in scores if accuracy == best)
+
+
+@pytest.mark.parametrize("split", [Split.TEST, Split.TRAIN])
+def test_selection_on_anything_else_is_refused(split):
+    with pytest.raises(UserError, match=f"cannot select on {split}"):
+        select([record(0.5)], TASK, split)
+
+
+def test_what_diverged_or_failed_is_not_selected():
+    failed = {"status": "failed", "best": None}
+    assert select([record(0.9, status="diverged"), failed, record(0.1)], TASK, Split.VALIDATION) == record(0.1)
+    assert select([record(0.9, status="diverged"), failed], TASK, Split.VALIDATION) is None
+    assert select([], TASK, Split.VALIDATION) is None
