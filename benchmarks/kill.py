@@ -25,7 +25,7 @@ def kill(bench: Bench) -> Findings:
     runs = bench.out / "runs"
     calm, killed = runs / "kill-undisturbed", runs / "kill-killed"
     options = {"models": "lstm,transformer", "replicates": 3, "configurations": 1, "workers": 2, "seed": bench.seed}
-    options |= bench.choose({"size": "300k", "steps": 720}, {"size": "30k", "steps": 240})
+    options |= bench.choose({"size": "300k", "steps": 576}, {"size": "30k", "steps": 240})
     data = str(demo_file(bench))
     expected = compare(data, calm, **options)
     shutil.rmtree(killed, ignore_errors=True)

@@ -54,7 +54,7 @@ class Workload:
         return TokenSet(ids.ravel(), np.arange(count + 1, dtype=np.int64) * self.length, rng.integers(0, CLASSES, count))
 
 
-WORKLOADS = (Workload("32 x 16", 32, 16, 10), Workload("16 x 256", 16, 256, 2))
+WORKLOADS = (Workload("32 x 16", 32, 16, 5), Workload("16 x 256", 16, 256, 1))
 
 
 def config_of(name: str, length: int) -> SeqwiseConfig:
@@ -136,7 +136,7 @@ def measure(loops: dict[str, Loop], steps: int, rounds: int) -> dict[str, list[d
     """Seconds per step and share of the peak, interleaved: every loop once a round, the order turned, the peak before each."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in loops}
     for loop in loops.values():
-        loop.run(2)
+        loop.run(1)
     for turn in range(rounds):
         for name in list(loops) if turn % 2 else list(loops)[::-1]:
             peak = statistics.median(matmul_peak() for _ in range(3))
@@ -154,7 +154,7 @@ def training_speed(bench: Bench, work: Workload, place: Path) -> Findings:
         loops |= {name: our_loop(config, work, place), f"{name}, bare loop": bare_loop(config, work)}
         if name != "transformer":
             loops[f"{name}, torch.nn layers alone"] = torch_layers(name, config, work)
-    found = measure(loops, work.steps, bench.choose(10, 2))
+    found = measure(loops, work.steps, bench.choose(8, 2))
     figures = []
     for name, rows in found.items():
         wanted = ">= 0.6" if name in MODELS else None
@@ -175,7 +175,7 @@ def worker_speed_up(bench: Bench) -> tuple[Figure, list[dict[str, float]]]:
     with planned(one, models=("lstm",), size="100k", steps=steps, replicates=4, configurations=1) as (folder, jobs):
         searches = [job for job in jobs if job["kind"] == "search"]
         _seconds(two, folder, searches[:2])
-        for _ in range(bench.choose(3, 1)):
+        for _ in range(bench.choose(2, 1)):
             rows.append({"one": _seconds(one, folder, searches), "two": _seconds(two, folder, searches)})
     return median("speed-up of two workers over one", [row["one"] / row["two"] for row in rows], "ratio", wanted=">= 1.8"), rows
 

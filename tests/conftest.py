@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-GOOD = "good great fine lovely bright happy".split()
-BAD = "bad awful poor dull broken sad".split()
-FILLER = "the a film book day it was very and so but this one we saw".split()
+GOOD = ("good", "great", "fine", "lovely", "bright", "happy")
+BAD = ("bad", "awful", "poor", "dull", "broken", "sad")
+FILLER = ("the", "a", "film", "book", "day", "it", "was", "very", "and", "so", "but", "this", "one", "we", "saw")
 FAMILIES = ("rnn", "lstm", "gru", "transformer")
 REPLICATES, CONFIGURATIONS, STEPS = 3, 2, 24
 

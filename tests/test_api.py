@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FAMILIES, sentences, write_csv
 
 import seqwise
+from conftest import FAMILIES, sentences, write_csv
 from seqwise import UserError
 from seqwise.api import Comparison, make_options
 
@@ -60,7 +60,7 @@ def test_predict(finished, folder):
         assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
 
 
-def test_predict_uses_what_is_recommended(finished, copy):
+def test_predict_uses_what_is_recommended(copy):
     path = copy / "comparison.json"
     result = json.loads(path.read_text())
     answers = {}

@@ -37,9 +37,12 @@ class Comparison:
         if not file.exists():
             raise UserError(f"{path} holds no finished comparison", expected="a run folder with a comparison.json")
         try:
-            return cls(Path(path), read_json(file))
+            result = read_json(file)
         except ValueError as error:
             raise UserError(f"{file} is damaged: {error}", fix="run the comparison again") from error
+        if type(result) is not dict or not {"models", "verdict", "best"} <= result.keys():
+            raise UserError(f"{file} is damaged: it holds no result of a comparison", fix="run the comparison again")
+        return cls(Path(path), result)
 
     @property
     def verdict(self) -> str:

@@ -1,6 +1,7 @@
 """A whole small comparison: what is on disk agrees with itself and with the promised interface."""
 
 import dataclasses
+import functools
 import importlib.util
 import itertools
 import json
@@ -13,12 +14,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from conftest import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
 from rich.console import Console
 
 import seqwise
+from conftest import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
 from seqwise.api import make_options
-from seqwise.comparison.finals import complete_replicates
+from seqwise.comparison import compare
+from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
 from seqwise.core.errors import UserError
@@ -152,14 +154,14 @@ def test_the_best_folder_is_whole(finished, result):
     assert read_json(best / "config.json")["id2label"] == {"0": "negative", "1": "positive"}
 
 
-def again(finished, tiny_csv, out, **changes):
+def again(tiny_csv, out, **changes):
     settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": CONFIGURATIONS, "workers": 2, "device": "cpu"}
     return seqwise.compare(str(tiny_csv), out=out, console=Console(quiet=True), **settings | changes)
 
 
 def test_the_same_call_returns_what_is_there(finished, tiny_csv):
     before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*") if path.is_file() and path.name != ".lock"}
-    assert again(finished, tiny_csv, finished.path).result == finished.result
+    assert again(tiny_csv, finished.path).result == finished.result
     after = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*") if path.is_file() and path.name != ".lock"}
     assert after == before
 
@@ -167,22 +169,21 @@ def test_the_same_call_returns_what_is_there(finished, tiny_csv):
 def test_another_call_is_refused_and_changes_nothing(finished, tiny_csv):
     before = sorted(path for path in finished.path.rglob("*"))
     with pytest.raises(UserError, match="other options"):
-        again(finished, tiny_csv, finished.path, seed=1)
+        again(tiny_csv, finished.path, seed=1)
     assert sorted(path for path in finished.path.rglob("*")) == before
 
 
 def test_other_limits_change_the_recommendation_and_nothing_that_was_measured(finished, tiny_csv, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(finished.path, copy)
-    limited = again(finished, tiny_csv, copy, max_bytes="1kB").result
+    limited = again(tiny_csv, copy, max_latency="0.00001ms").result
     advice = limited["verdict"]["recommendation"]
-    smallest = min((m for m in limited["models"] if m["name"] != "majority"), key=lambda m: m["bytes_on_disk"])
     assert not advice["within_limits"]
-    assert advice["model"] == smallest["name"]
     assert "no model is within the limits" in advice["reason"]
+    assert "No model is within the limits" in (copy / "report.html").read_text()
     assert limited["models"] == finished.result["models"]
     assert limited["pairwise"] == finished.result["pairwise"]
-    assert again(finished, tiny_csv, copy).result["verdict"] == finished.result["verdict"]
+    assert again(tiny_csv, copy).result["verdict"] == finished.result["verdict"]
 
 
 def test_the_command_that_reproduces_it_makes_the_same_plan(finished, tiny_csv, tmp_path):
@@ -197,19 +198,56 @@ def test_the_command_that_reproduces_it_makes_the_same_plan(finished, tiny_csv, 
     class NoEngine:
         workers: int = 1
 
-    from seqwise.comparison.contenders import parse_contenders
-
     corpus = load_corpus(words[2])
     plan = make_plan(RunFolder(tmp_path), options, TextClassification(), parse_contenders(options.models), corpus, NoEngine(), 0.0)
     assert [job["fingerprint"] for job in plan["trials"]] == [job["fingerprint"] for job in stored["trials"]]
 
 
-def test_a_run_that_ended_early_can_be_completed(finished, tiny_csv, tmp_path):
-    """Take the last replicate's results away, as after a kill, and run the same command."""
+def test_a_partial_run_is_completed_by_the_same_call(tiny_csv, tmp_path, monkeypatch):
+    """As after a machine that was too slow: the last replicate was dropped, and a report of the others written."""
+    settings = {"models": ("rnn",), "size": "30k", "steps": 12, "replicates": 2, "configurations": 1, "workers": 2, "device": "cpu"}
+    call = functools.partial(seqwise.compare, str(tiny_csv), out=tmp_path / "run", console=Console(quiet=True), **settings)
+    monkeypatch.setattr(compare, "complete_replicates", lambda *_: [0])
+    partial = call().result
+    assert partial["status"] == "partial"
+    assert partial["protocol"]["replicates"] == 1
+    monkeypatch.undo()
+    plan = read_json(tmp_path / "run" / "plan.json")
+    for job in plan["trials"]:
+        if job["replicate"] == 1:
+            shutil.rmtree(tmp_path / "run" / "trials" / job["fingerprint"])
+    whole = call().result
+    assert whole["status"] == "complete"
+    assert {model["status"] for model in whole["models"]} == {"ok"}
+    for before, after in zip(partial["models"], whole["models"], strict=True):
+        assert before["scores"]["accuracy"]["per_replicate"] == after["scores"]["accuracy"]["per_replicate"][:1]
+
+
+def test_what_is_said_of_the_best_model_follows_it_under_other_limits(finished, tiny_csv, tmp_path):
+    """Another limit may change which trained model is in best/; what the report says of it changes with it."""
+    copy, best = tmp_path / "run", finished.result["best"]["name"]
+    shutil.copytree(finished.path, copy)
+    trained = [model for model in finished.result["models"] if model["kind"] == "trained"]
+    smallest = min(trained, key=lambda model: model["bytes_on_disk"])
+    fastest = min(trained, key=lambda model: model["cost"]["latency_ms"]["p50"])
+    limits = {"max_bytes": str(smallest["bytes_on_disk"])}
+    if smallest["name"] == best:
+        limits = {"max_latency": f"{fastest['cost']['latency_ms']['p50']:.9f}1ms"}
+    limited = again(tiny_csv, copy, **limits).result
+    confusion = np.array(limited["task_results"]["confusion"])
+    assert np.trace(confusion) / confusion.sum() == pytest.approx(limited["best"]["scores"]["accuracy"])
+    assert f"# {limited['best']['name']} for" in (copy / "best" / "README.md").read_text()
+    assert (limited["best"]["name"] != best) or {smallest["name"], fastest["name"]} == {best}
+    assert again(tiny_csv, copy).result["task_results"] == finished.result["task_results"]
+
+
+def test_samples_can_be_taken_out_and_put_back(finished, tiny_csv, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(finished.path, copy)
-    plan = read_json(copy / "plan.json")
-    last = [job for job in plan["trials"] if job["replicate"] == REPLICATES - 1 and job["kind"] == "baseline"]
-    for job in last:
-        (copy / "trials" / job["fingerprint"] / "record.json").unlink()
-    assert complete_replicates(RunFolder(copy), plan["trials"]) == list(range(REPLICATES - 1))
+    without = again(tiny_csv, copy, samples=False).result
+    assert without["task_results"] == finished.result["task_results"] | {"mistakes": None, "disagreements": None}
+    shown = [row["text"] for row in finished.result["task_results"]["mistakes"]]
+    assert shown
+    page = (copy / "report.html").read_text()
+    assert not any(text in page for text in shown)
+    assert again(tiny_csv, copy).result["task_results"] == finished.result["task_results"]

@@ -15,7 +15,7 @@ def job(name: str, does: str = "write", after=()) -> dict:
     return {"fingerprint": name, "does": does, "after": list(after), "replicate": 0, "model": "m"}
 
 
-def run(folder, jobs, on_tick=lambda state: True, workers=2):
+def run(folder, jobs, on_tick=lambda _: True, workers=2):
     engine_jobs.Engine(workers).run(folder, jobs, on_tick)
     return {found["fingerprint"]: folder.record(found["fingerprint"]) for found in jobs}
 
@@ -35,7 +35,7 @@ def test_a_killed_job_is_a_failed_record_and_the_others_go_on(folder):
 
 def test_a_job_that_raises_is_a_failed_record_and_leaves_its_traceback(folder):
     broken = job("a") | {"kind": "baseline", "task": "nonsense"}
-    LocalEngine(1).run(folder, [broken], lambda state: True)
+    LocalEngine(1).run(folder, [broken], lambda _: True)
     record = folder.record("a")
     assert record["status"] == "failed"
     assert record["error"].startswith("UserError: unknown task 'nonsense'")
@@ -123,6 +123,8 @@ def test_a_script_without_a_guard_runs_once(tmp_path):
     import subprocess
 
     script = tmp_path / "script.py"
-    script.write_text("from operator import add\nfrom seqwise.comparison.engine import LocalEngine\nprint(LocalEngine(1).map(add, [(1, 2)]))\n")
+    script.write_text(
+        "from operator import add\nfrom seqwise.comparison.engine import LocalEngine\nprint(LocalEngine(1).map(add, [(1, 2)]))\n"
+    )
     said = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=120)
     assert said.stdout == "[3]\n"

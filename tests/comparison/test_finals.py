@@ -1,5 +1,7 @@
 """From answers on disk to scores with intervals."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -90,7 +92,7 @@ def test_buckets_of_length_hold_every_example_once(replicates, units, seed, fold
         assert bucket["examples"] == inside.sum()
     bounds = [bound for bucket in found for bound in (bucket["from"], bucket["to"])]
     assert bounds == sorted(bounds)
-    assert all(low["to"] < high["from"] for low, high in zip(found, found[1:], strict=False))
+    assert all(low["to"] < high["from"] for low, high in itertools.pairwise(found))
 
 
 def test_quality_by_length_is_that_of_the_bucket():

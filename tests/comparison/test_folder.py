@@ -46,20 +46,24 @@ def test_a_second_process_is_refused_until_the_first_is_gone(tmp_path, holder):
         pass
 
 
+def make_and_fail(folder, path):
+    with folder.locked():
+        write_json(path, {})
+        raise UserError("no")
+
+
 def test_a_new_folder_without_a_plan_is_removed_after_a_users_mistake(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(UserError, match="no"), folder.locked():
-        write_json(folder.cache / "corpus.json", {})
-        raise UserError("no")
+    with pytest.raises(UserError, match="no"):
+        make_and_fail(folder, folder.cache / "corpus.json")
     assert not folder.path.exists()
 
 
 def test_a_folder_with_a_plan_or_one_that_was_there_stays(tmp_path):
     folder = RunFolder(tmp_path / "run")
     for _ in range(2):
-        with pytest.raises(UserError, match="no"), folder.locked():
-            write_json(folder.plan, {})
-            raise UserError("no")
+        with pytest.raises(UserError, match="no"):
+            make_and_fail(folder, folder.plan)
         assert folder.plan.exists()
     (tmp_path / "mine").mkdir()
     with pytest.raises(UserError, match="no"), RunFolder(tmp_path / "mine").locked():

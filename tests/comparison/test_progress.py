@@ -30,7 +30,14 @@ def plan(replicates: int) -> list[dict]:
         jobs.append({"kind": "baseline", "model": "majority", "replicate": r, "fingerprint": f"b{r}", "after": []})
         for model in MODELS:
             search = {"kind": "search", "model": model, "replicate": r, "fingerprint": f"s{model}{r}", "after": [], "until": 25}
-            final = {"kind": "final", "model": model, "replicate": r, "fingerprint": f"f{model}{r}", "after": [f"s{model}{r}"], "until": 100}
+            final = {
+                "kind": "final",
+                "model": model,
+                "replicate": r,
+                "fingerprint": f"f{model}{r}",
+                "after": [f"s{model}{r}"],
+                "until": 100,
+            }
             jobs += [search, final]
     return jobs
 

@@ -12,12 +12,17 @@ from seqwise.core.errors import UserError
 from seqwise.core.files import atomic_path, read_json, sha256_of, write_json, write_text
 
 
+def write_half(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+
+
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(ZeroDivisionError):
+        write_half(path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -41,7 +46,7 @@ def test_a_full_disk_is_a_user_error_and_leaves_the_old_file(tmp_path, monkeypat
     path = tmp_path / "a.json"
     write_json(path, [1])
 
-    def full(self, *arguments, **named):
+    def full(*_, **__):
         raise OSError(number, "full")
 
     monkeypatch.setattr(Path, "write_text", full)
@@ -53,7 +58,7 @@ def test_a_full_disk_is_a_user_error_and_leaves_the_old_file(tmp_path, monkeypat
 
 
 def test_a_disk_that_is_full_only_at_the_end_is_noticed(tmp_path, monkeypatch):
-    def full(handle):
+    def full(_):
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(os, "fsync", full)

@@ -12,7 +12,7 @@ from seqwise.core.errors import UserError
 from seqwise.data.tokenizers import choose_context, choose_tokenizer, train_tokenizer
 
 TEXTS = [f"Round {n % 7} of the game, word{n % 50} in place {n % 11}." for n in range(300)]
-KINDS = ["bytes", "characters", "bpe", "bpe:300"]
+KINDS = ["words", "bytes", "characters", "bpe", "bpe:300"]
 
 
 def trained(kind, texts=TEXTS, max_length=32):
@@ -22,25 +22,39 @@ def trained(kind, texts=TEXTS, max_length=32):
 @pytest.mark.parametrize(
     ("texts", "kind"),
     [
-        (TEXTS, "bpe"),
+        (TEXTS, "words"),
         (["Khoury", "Nahas", "De la Cruz", "O'Neill"], "characters"),
         (["今天天气很好我们去公园散步吧", "他昨天买了一本关于历史的新书 2 本"] * 3, "characters"),
         (["วันนี้อากาศดีมากเราไปเดินเล่นกันเถอะ"], "characters"),
         (["Сегодня хорошая погода, и мы идём гулять в парк"], "bpe"),
+        (["Сегодня хорошая погода, и мы идём гулять в парк"] * 4, "words"),
     ],
 )
 def test_auto(texts, kind):
     plan = choose_tokenizer(texts)
     assert plan.kind == kind
-    assert plan.lowercase == (kind == "bpe")
+    assert plan.lowercase == (kind in ("bpe", "words"))
     assert kind in plan.reason.lower()
 
 
 @pytest.mark.parametrize(("words", "size"), [(10, 500), (2000, 1000), (5080, 2500), (40_000, 8000)])
 def test_vocabulary_follows_the_words(words, size):
     texts = [" ".join(f"w{n}" for n in range(start, min(start + 10, words))) for start in range(0, words, 10)]
-    assert choose_tokenizer(texts).vocab_size == size
-    assert choose_tokenizer([text.upper() for text in texts] + texts).vocab_size == size
+    assert choose_tokenizer(texts, "bpe").vocab_size == size
+    assert choose_tokenizer([text.upper() for text in texts] + texts, "bpe").vocab_size == size
+
+
+def test_words_seen_once_are_unknown():
+    texts = ["The dog, the cat", "the DOG barks"]
+    tokenizer = trained("words", texts)
+    assert tokenizer.tokenize("the dog, barks") == ["the", "dog", "[UNK]", "[UNK]"]
+    assert choose_tokenizer(texts, "words").vocab_size == 4
+
+
+def test_many_new_words_are_cut_into_pieces():
+    new = [f"word{n} other{n} third{n} the end of it" for n in range(100)]
+    assert choose_tokenizer(new).kind == "bpe"
+    assert choose_tokenizer(["the end of it all " * 3 + text for text in new]).kind == "words"
 
 
 @pytest.mark.parametrize("requested", ["word", "bpe:12", "bpe:many", "bytes:3"])

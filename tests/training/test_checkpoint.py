@@ -103,7 +103,7 @@ def test_a_kill_at_any_write_leaves_the_checkpoint_before(tmp_path, monkeypatch,
 
 def test_a_kill_before_the_old_one_is_dropped_leaves_the_new_one(tmp_path, monkeypatch):
     save_checkpoint(tmp_path, *trained(1), {}, {"step": 1})
-    monkeypatch.setattr(checkpoint.shutil, "rmtree", lambda path, ignore_errors=False: None)
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", lambda *_, **__: None)
     save_checkpoint(tmp_path, *trained(2), {}, {"step": 2})
     monkeypatch.undo()
     assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 2}

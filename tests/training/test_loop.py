@@ -115,7 +115,9 @@ def test_two_runs_give_the_same_bits(straight):
     assert_same(again, straight["lstm"])
 
 
-@pytest.mark.parametrize(("steps", "evaluations", "expected"), [(12, 4, [3, 6, 9, 12]), (24, 12, list(range(2, 25, 2))), (5, 12, [1, 2, 3, 4, 5])])
+@pytest.mark.parametrize(
+    ("steps", "evaluations", "expected"), [(12, 4, [3, 6, 9, 12]), (24, 12, list(range(2, 25, 2))), (5, 12, [1, 2, 3, 4, 5])]
+)
 def test_evaluations_are_spread_evenly_and_end_with_the_last_step(steps, evaluations, expected):
     found = trainer(steps=steps, evaluations=evaluations)
     found.run(steps)
@@ -134,7 +136,9 @@ def test_the_curve_holds_the_mean_loss_since_the_last_point():
     real = found.step
     found.step = lambda: losses.append(real()) or losses[-1]
     found.run(STEPS)
-    assert [point["train_loss"] for point in found.progress.curve] == pytest.approx([sum(losses[i : i + 3]) / 3 for i in range(0, STEPS, 3)])
+    assert [point["train_loss"] for point in found.progress.curve] == pytest.approx(
+        [sum(losses[i : i + 3]) / 3 for i in range(0, STEPS, 3)]
+    )
 
 
 def test_the_best_weights_are_those_of_the_best_evaluation():
@@ -180,7 +184,7 @@ def test_a_gradient_that_is_no_number_ends_as_diverged():
 def test_a_score_that_is_no_number_ends_as_diverged(monkeypatch):
     found = trainer()
     found.run(3)
-    monkeypatch.setattr(found.feed, "validate", lambda model: {"accuracy": 0.5, "log_loss": math.nan})
+    monkeypatch.setattr(found.feed, "validate", lambda _: {"accuracy": 0.5, "log_loss": math.nan})
     progress = found.run(STEPS)
     assert (progress.status, progress.step) == ("diverged", 6)
     assert [point["step"] for point in progress.curve] == [3]

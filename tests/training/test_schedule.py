@@ -1,5 +1,7 @@
 """Warm-up, stable, decay."""
 
+import itertools
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ def test_the_factor_is_a_share_and_above_nought_at_every_step(schedule, data):
 @given(schedules)
 def test_it_rises_then_falls(schedule):
     factors = [learning_rate_factor(step, **schedule) for step in range(min(schedule["steps"], 400))]
-    rises = [b > a for a, b in zip(factors, factors[1:], strict=False) if a != b]
+    rises = [b > a for a, b in itertools.pairwise(factors) if a != b]
     assert rises == sorted(rises, reverse=True)
 
 

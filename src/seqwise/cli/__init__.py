@@ -13,6 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 for verb in (compare, train, evaluate, predict, models, report, doctor):
     app.command(name=verb.__name__.rpartition(".")[2])(verb.command)

@@ -20,6 +20,7 @@ from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
 from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
+from seqwise.comparison.prepare import label_ids
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.result import Outcome, best_of, best_replicate, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
@@ -28,7 +29,7 @@ from seqwise.core.environment import core_count, cpu_name, package_versions, sou
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json, write_json, write_text
 from seqwise.data.readers import Corpus, load_corpus
-from seqwise.data.splits import Split
+from seqwise.data.splits import Split, make_splits
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import Task
 
@@ -102,14 +103,27 @@ class Run:
         return result
 
     def _again(self) -> dict[str, Any]:
-        """A finished run: what is there, judged anew where the limits on the recommendation are others."""
+        """A finished run: what is there, judged and told anew where the limits, or the wish for samples, are others."""
         result = read_json(self.folder.result)
-        if result["protocol"]["limits"] == self._limits():
+        told = result["task_results"] or {}
+        if result["protocol"]["limits"] == self._limits() and (told.get("mistakes") is not None) == self.options.samples:
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
         result["best"] = best_of(self.folder, result)
+        result["task_results"] = result["best"] and self._told(result["best"])
         return self._write(result, clock)
+
+    def _told(self, best: dict[str, Any]) -> dict[str, Any]:
+        """What the task says of the best model, after the encoded data are gone: the splits are drawn again as they were."""
+        plan = read_json(self.folder.plan)
+        replicates = complete_replicates(self.folder, plan["trials"])
+        drawn = make_splits(self.corpus, replicates=plan["protocol"]["replicates"], seed=self.options.seed).replicates
+        labels = label_ids(self.corpus)
+        data = TestData([labels[drawn[r].test] for r in replicates], [], plan["crossed"], plan["test_share"])
+        finals = read_finals(self.folder, plan["trials"], replicates, self.task.trivial)
+        outcome = Outcome(self.task, self.folder, plan, self.contenders, replicates, finals, data)
+        return outcome.told(best, (lambda r: [self.corpus.texts[i] for i in drawn[r].test]) if self.options.samples else None)
 
     def _limits(self) -> dict[str, Any]:
         return {"max_latency_ms": self.options.max_latency_ms, "max_bytes": self.options.max_bytes}

@@ -50,7 +50,7 @@ class Options(Config):
     def __post_init__(self) -> None:
         _one_of("--match-size", self.match_size, ["parameters", "flops"])
         _one_of("--match-training", self.match_training, ["steps", "seconds", "flops"])
-        _one_of("--tokenizer", self.tokenizer.partition(":")[0], ["auto", "bytes", "characters", "bpe"])
+        _one_of("--tokenizer", self.tokenizer.partition(":")[0], ["auto", "words", "bytes", "characters", "bpe"])
         for name in ("replicates", "configurations", "layers", "width", "batch", "context", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -242,10 +242,11 @@ class Outcome:
         }
         judge_again(result, self.table(result["models"]), limits)
         result["best"] = best_of(self.folder, result)
-        result["task_results"] = result["best"] and self._task_results(result["best"], texts)
+        result["task_results"] = result["best"] and self.told(result["best"], texts)
         return result
 
-    def _task_results(self, best: dict[str, Any], texts: Callable[[int], list[str]] | None) -> dict[str, Any]:
+    def told(self, best: dict[str, Any], texts: Callable[[int], list[str]] | None) -> dict[str, Any]:
+        """What the task says of the best model's answers on its replicate's test split."""
         place = self.replicates.index(best["replicate"])
         labels, names = self.data.labels[place], tuple(self.plan["labels"])
         found = self.task.results(self.finals[best["name"]].outputs[place], labels, names)

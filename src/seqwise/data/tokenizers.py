@@ -20,6 +20,11 @@ MAX_LEARNED = 5_000_000
 """Characters that byte pairs are learned from: more take longer and change few of 8,000 entries."""
 SHORT = 20
 """Characters up to which a text may be a name or a word."""
+WORD = re.compile(r"\w+|[^\w\s]")
+"""A run of letters and digits, or one other character."""
+MAX_WORDS = 20_000
+MOST_UNKNOWN = 0.25
+"""Where more of the words of unseen texts are new than this, words are cut into pieces."""
 # Thai to Myanmar, Khmer, kana, CJK ideographs: scripts that put no space between words
 UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -29,7 +34,7 @@ class TokenizerPlan:
     """What a token is.
 
     Args:
-        kind: "bytes", "characters" or "bpe" (byte-level byte pair encoding, Sennrich et al. 2016, arXiv:1508.07909).
+        kind: "words", "bytes", "characters" or "bpe" (byte-level byte pair encoding, Sennrich et al. 2016, arXiv:1508.07909).
         vocab_size: the most entries it may have, [PAD] and [UNK] among them.
         lowercase: whether texts are put into lower case first.
         reason: why, for the user to read.
@@ -42,7 +47,7 @@ class TokenizerPlan:
 
 
 def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> TokenizerPlan:
-    """The unit that suits the texts, or the one that was requested: "bytes", "characters", "bpe" or "bpe:SIZE".
+    """The unit that suits the texts, or the one that was requested: "words", "bytes", "characters", "bpe" or "bpe:SIZE".
 
     Raises :class:`UserError` for any other request.
     """
@@ -51,14 +56,18 @@ def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> Tokenizer
         return TokenizerPlan("bytes", len(SPECIAL) + 256, False, "bytes as requested")
     if requested == "characters":
         return _characters(texts, "characters as requested")
+    if name == "words" and not size:
+        return _words(texts, "words as requested")
     if name == "bpe":
         return _bpe(texts, _requested_size(size) if sized else None)
     if requested != "auto":
-        raise UserError(f"unknown tokenizer '{requested}'", fix=did_you_mean(name, ["auto", "bytes", "characters", "bpe", "bpe:SIZE"]))
+        raise UserError(f"unknown tokenizer '{requested}'", fix=did_you_mean(name, ["auto", "words", "bytes", "characters", "bpe", "bpe:SIZE"]))
     if _like_names(texts):
         return _characters(texts, f"characters: most texts are one word of at most {SHORT} characters")
     if _without_spaces(texts):
         return _characters(texts, "characters: the texts are in a script without spaces between words")
+    if _unknown_share(texts) <= MOST_UNKNOWN:
+        return _words(texts, "words")
     return _bpe(texts, None)
 
 
@@ -75,6 +84,26 @@ def _bpe(texts: Sequence[str], size: int | None) -> TokenizerPlan:
     words = len({word for text in texts for word in re.findall(r"\w+", text.lower())})
     vocab_size = min(max(round(words / 200) * 100, MIN_VOCABULARY), MAX_VOCABULARY)
     return TokenizerPlan("bpe", vocab_size, True, f"byte-level BPE of {vocab_size} entries for {words} distinct words, lower case")
+
+
+def _words(texts: Sequence[str], why: str) -> TokenizerPlan:
+    counts = _word_counts(texts)
+    known = min(sum(count >= 2 for count in counts.values()), MAX_WORDS)
+    reason = f"{why}: the {known} most frequent of {len(counts)} that stand there at least twice, lower case"
+    return TokenizerPlan("words", len(SPECIAL) + known, True, reason)
+
+
+def _word_counts(texts: Iterable[str]) -> collections.Counter[str]:
+    counts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        counts.update(WORD.findall(text.lower()))
+    return counts
+
+
+def _unknown_share(texts: Sequence[str]) -> float:
+    """The share of words in every second text that stand in none of the others."""
+    known, other = _word_counts(texts[::2]), _word_counts(texts[1::2])
+    return sum(count for word, count in other.items() if word not in known) / max(1, other.total())
 
 
 def _characters(texts: Iterable[str], reason: str) -> TokenizerPlan:
@@ -113,7 +142,7 @@ def train_tokenizer(plan: TokenizerPlan, texts: Sequence[str], max_length: int) 
     """
     from transformers import PreTrainedTokenizerFast
 
-    build = {"bytes": _build_bytes, "characters": _build_characters, "bpe": _build_bpe}[plan.kind]
+    build = {"bytes": _build_bytes, "characters": _build_characters, "bpe": _build_bpe, "words": _build_words}[plan.kind]
     return PreTrainedTokenizerFast(
         tokenizer_object=build(plan, texts),
         pad_token="[PAD]",
@@ -164,6 +193,18 @@ def _build_bpe(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
     )
     spacing = -(-sum(map(len, texts)) // MAX_LEARNED) or 1
     tokenizer.train_from_iterator(texts[::spacing], trainer)
+    return tokenizer
+
+
+def _build_words(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    counts = _word_counts(texts)
+    common = sorted((-count, word) for word, count in counts.items() if count >= 2)[: plan.vocab_size - len(SPECIAL)]
+    tokenizer = Tokenizer(models.WordLevel(vocab=_numbered([word for _, word in common]), unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORD.pattern), "removed", invert=True)
+    tokenizer.decoder = decoders.Fuse()
     return tokenizer
 
 
