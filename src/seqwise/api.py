@@ -81,7 +81,11 @@ def _row(model: dict[str, Any]) -> dict[str, Any]:
         row[metric] = score["mean"]
         row[f"{metric}_low"], row[f"{metric}_high"] = score["ci95"] or (None, None)
     latency = model["cost"]["latency_ms"]
-    return row | {"latency_ms": latency and latency["p50"], "bytes": model["bytes_on_disk"], "train_seconds": model["cost"]["train_seconds"]}
+    return row | {
+        "latency_ms": latency and latency["p50"],
+        "bytes": model["bytes_on_disk"],
+        "train_seconds": model["cost"]["train_seconds"],
+    }
 
 
 def make_options(source: str, **values: Any) -> Options:
@@ -97,7 +101,8 @@ def make_options(source: str, **values: Any) -> Options:
     if "models" in values:
         values["models"] = tuple(values["models"])
     if "budget" in values:
-        values["budget_seconds"] = parse_budget(values.pop("budget"))
+        budget = values.pop("budget")
+        values["budget_seconds"] = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
     if "max_latency" in values:
         values["max_latency_ms"] = parse_latency(values.pop("max_latency"))
     if isinstance(values.get("max_bytes"), str):
@@ -114,11 +119,12 @@ def quiet_libraries() -> Iterator[None]:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     yield
 
 
-def compare(source: str = "demo:docstrings", *, out: str | Path | None = None, console: "Console | None" = None, **options: Any) -> Comparison:
+def compare(
+    source: str = "demo:docstrings", *, out: str | Path | None = None, console: "Console | None" = None, **options: Any
+) -> Comparison:
     """Train every family on equal terms on ``source`` and say which one to use.
 
     Args:
@@ -135,7 +141,7 @@ def compare(source: str = "demo:docstrings", *, out: str | Path | None = None, c
     started = options.pop("started", None)
     checked = make_options(source, **options)
     with quiet_libraries():
-        from seqwise.comparison.compare import run_comparison
+        from seqwise.comparison.start import run_comparison
 
         path, result = run_comparison(
             checked, out=str(out) if out else None, console=console or Console(stderr=True), command=command, started=started
@@ -164,11 +170,14 @@ def predict(source: str | Path, texts: Sequence[str] | str) -> list[dict[str, An
     predictor = load_predictor(str(source))
     rows = predictor.probabilities(texts) if texts else np.zeros((0, len(predictor.labels)))
     return [
-        {"label": predictor.labels[int(row.argmax())], "probabilities": dict(zip(predictor.labels, map(float, row), strict=True))} for row in rows
+        {"label": predictor.labels[int(row.argmax())], "probabilities": dict(zip(predictor.labels, map(float, row), strict=True))}
+        for row in rows
     ]
 
 
-def evaluate(source: str | Path, data: str, *, text: str | None = None, target: str | None = None, header: bool | None = None) -> dict[str, Any]:
+def evaluate(
+    source: str | Path, data: str, *, text: str | None = None, target: str | None = None, header: bool | None = None
+) -> dict[str, Any]:
     """Scores of a run's recommended model, or of a model folder, on labelled data; intervals are over its examples."""
     from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.readers import load_corpus
@@ -180,7 +189,9 @@ def evaluate(source: str | Path, data: str, *, text: str | None = None, target: 
     index = {name: i for i, name in enumerate(predictor.labels)}
     unknown = sorted(set(corpus.labels) - index.keys())
     if unknown:
-        raise UserError(f"{data} has the label '{unknown[0]}', which {source} does not know", expected=f"labels {', '.join(predictor.labels)}")
+        raise UserError(
+            f"{data} has the label '{unknown[0]}', which {source} does not know", expected=f"labels {', '.join(predictor.labels)}"
+        )
     labels = np.array([index[label] for label in corpus.labels])
     outputs = predictor.probabilities(corpus.texts)
     task = TASKS["text-classification"]()

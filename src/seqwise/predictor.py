@@ -69,7 +69,9 @@ def load_model(folder: Path) -> tuple[Any, Any]:
             raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged file makes the libraries raise
-        raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind") from error
+        raise UserError(
+            f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind"
+        ) from error
     return model.eval(), tokenizer
 
 
@@ -111,8 +113,12 @@ def load_predictor(source: str) -> Predictor:
 def _recommended_folder(run: Path) -> str:
     result = _read(run / "comparison.json")
     try:
-        kind, best = result["verdict"]["recommendation"]["kind"], result["best"]
-        return "baseline" if kind == "baseline" or best is None else best["path"]
+        recommendation, best = result["verdict"]["recommendation"], result["best"]
+        if recommendation["kind"] == "baseline" or best is None:
+            return "baseline"
+        if recommendation["model"] == best["name"]:
+            return best["path"]
+        return next(model["path"] for model in result["models"] if model["name"] == recommendation["model"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{run / 'comparison.json'} is damaged: no recommendation in it", fix="run the comparison again") from error
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from seqwise.comparison.compare import check_folder, request_fingerprint
+from seqwise.comparison.start import check_folder, request_fingerprint
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options
 from seqwise.core.errors import UserError

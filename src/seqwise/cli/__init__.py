@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for verb in (compare, train, evaluate, predict, models, report, doctor):
-    app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
+    app.command(name=verb.__name__.rpartition(".")[2], short_help=verb.__doc__.partition(": ")[2].rstrip("."))(verb.command)
 
 
 def main() -> None:

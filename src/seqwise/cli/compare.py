@@ -17,7 +17,9 @@ def command(
     group: shared.Group = None,
     header: shared.Header = None,
     task: Annotated[str, typer.Option(help="Hugging Face's tag of the task.")] = "text-classification",
-    models: Annotated[str, typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid.")] = "rnn,lstm,gru,transformer",
+    models: Annotated[
+        str, typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid.")
+    ] = "rnn,lstm,gru,transformer",
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
     match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",

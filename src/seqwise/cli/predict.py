@@ -13,7 +13,9 @@ from seqwise.core.errors import UserError
 
 def command(
     run: shared.Folder,
-    data: Annotated[str, typer.Argument(metavar="FILE|TEXT", help="A file with a text column, a .txt file with a text per line, or one text.")],
+    data: Annotated[
+        str, typer.Argument(metavar="FILE|TEXT", help="A file with a text column, a .txt file with a text per line, or one text.")
+    ],
     text: shared.TextColumn = None,
     header: shared.Header = None,
     out: Annotated[str | None, typer.Option(help="Write here instead of to the terminal.")] = None,

@@ -7,7 +7,9 @@ import typer
 from seqwise.cli import shared
 
 
-def command(run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder of compare or train.")], json: shared.Json = False) -> None:
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder of compare or train.")], json: shared.Json = False
+) -> None:
     """Write report.html again from comparison.json, and show the verdict."""
     from seqwise.api import Comparison
     from seqwise.comparison.page import render_report

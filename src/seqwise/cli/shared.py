@@ -7,10 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="A csv, tsv, jsonl, json, parquet or txt file (gz too), hf:NAME[/CONFIG], or demo:NAME.")]
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="A csv, tsv, jsonl, json, parquet or txt file (gz too), hf:NAME[/CONFIG], or demo:NAME.")
+]
 TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
 TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label; guessed if not given.")]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Folder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of compare or train, or a model folder.")]
 Validation = Annotated[str | None, typer.Option(help="A file of its own for validation.")]

@@ -3,15 +3,13 @@
 import dataclasses
 import datetime
 import platform
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from seqwise.comparison.contenders import Contender, parse_contenders
+from seqwise.comparison.contenders import Contender
 from seqwise.comparison.cost import measure_costs
 from seqwise.comparison.deliver import deliver
 from seqwise.comparison.engine import LocalEngine
@@ -24,13 +22,12 @@ from seqwise.comparison.prepare import label_ids
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.result import Outcome, best_of, best_replicate, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
-from seqwise.core.config import fingerprint
+from seqwise.comparison.start import request_fingerprint
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json, write_json, write_text
-from seqwise.data.readers import Corpus, load_corpus
+from seqwise.data.readers import Corpus
 from seqwise.data.splits import Split, make_splits
-from seqwise.tasks import TASKS
 from seqwise.tasks.task import Task
 
 
@@ -165,50 +162,3 @@ class Run:
             "matmul_peak_gflops": costs["matmul_peak_gflops"],
             "source_sha256": source_hash(),
         }
-
-
-def request_fingerprint(options: Options, corpus: Corpus) -> str:
-    """What a run folder must agree on: options, data and the code that decides numbers."""
-    return fingerprint(options.request() | {"data": corpus.sha256, "source_hash": source_hash()})
-
-
-def default_folder(options: Options, corpus: Corpus) -> Path:
-    stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
-    return Path("runs") / f"{stem}-{request_fingerprint(options, corpus)[:6]}"
-
-
-def check_folder(folder: RunFolder, options: Options, corpus: Corpus) -> None:
-    """Refuse a folder that holds something else. Raises :class:`UserError`; touches nothing."""
-    if folder.path.is_file():
-        raise UserError(f"{folder.path} is a file", expected="a folder, or a name that is free", fix="choose another --out")
-    ours = {"plan.json", "cache", ".lock", "clock.json"}
-    if folder.plan.exists():
-        if read_json(folder.plan).get("request") != request_fingerprint(options, corpus):
-            raise UserError(
-                f"{folder.path} holds a run of other data, other options or another version of seqwise", fix="choose another --out, or remove it"
-            )
-    elif folder.path.exists() and any(path.name not in ours and not path.name.startswith(".plan.json.") for path in folder.path.iterdir()):
-        raise UserError(f"{folder.path} exists and is no run of seqwise", fix="choose another --out")
-
-
-def run_comparison(options: Options, *, out: str | None, console: Console, command: str, started: float | None = None) -> tuple[Path, dict[str, Any]]:
-    """Compare, and return the run folder and ``comparison.json``. Everything is checked before anything is written."""
-    started = time.monotonic() if started is None else started
-    task: Task = TASKS[options.task]()
-    contenders = parse_contenders(options.models)
-    corpus = load_corpus(
-        options.source,
-        validation=options.validation,
-        test=options.test,
-        text=options.text,
-        target=options.target,
-        group=options.group,
-        header=options.header,
-    )
-    options.steps_of([contender.name for contender in contenders])
-    folder = RunFolder(Path(out) if out else default_folder(options, corpus))
-    check_folder(folder, options, corpus)
-    workers = options.workers or core_count()
-    with folder.locked():
-        run = Run(options, folder, task, contenders, corpus, console, command, started, workers)
-        return folder.path, run.execute()

@@ -99,8 +99,8 @@ def measure_costs(
         texts: examples of about median length, for baselines.
     """
     torch.set_num_threads(1)
-    folder, task = RunFolder(Path(run)), TASKS[task_tag]()
-    models = {name: _load(task, folder.trial(job["fingerprint"]) / "model") for name, job in jobs.items()}
+    folder = RunFolder(Path(run))
+    models = {name: _load(folder.trial(job["fingerprint"]) / "model") for name, job in jobs.items()}
     median, longest = int(np.median(lengths)), int(max(lengths))
     measured = sorted({max(1, median)} | {length for length in (16, 64, 256) if length <= longest} | {longest})
     latencies = _latencies(models, measured)
@@ -121,7 +121,7 @@ def measure_costs(
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}
 
 
-def _load(task: Any, folder: Path) -> torch.nn.Module:
+def _load(folder: Path) -> torch.nn.Module:
     from seqwise.models.heads import SeqwiseForSequenceClassification
 
     return SeqwiseForSequenceClassification.from_pretrained(folder).eval()

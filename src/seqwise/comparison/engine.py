@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Protocol
 
 from seqwise.comparison.folder import RunFolder
+from seqwise.core.errors import UserError
 from seqwise.core.files import write_json
 
 Job = dict[str, Any]
@@ -59,7 +61,7 @@ def hidden_main() -> Iterator[None]:
             setattr(main, name, value)
 
 
-def context(threads: int) -> ForkServerContext:
+def start_server(threads: int) -> ForkServerContext:
     """The fork server, with torch preloaded and the thread count fixed before torch starts."""
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(PRELOAD)
@@ -94,7 +96,7 @@ class LocalEngine:
 
     def __init__(self, workers: int, threads: int = 1):
         self.workers, self.threads = workers, threads
-        self.context = context(threads)
+        self.context = start_server(threads)
 
     def _start(self, folder: RunFolder, job: Job) -> ForkServerProcess:
         from seqwise.comparison.trial import run_job
@@ -130,6 +132,14 @@ class LocalEngine:
         state.done.add(job["fingerprint"])
 
     def map(self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """``function`` over ``arguments`` in the same kind of process, in order."""
-        with hidden_main(), ProcessPoolExecutor(self.workers, mp_context=self.context) as pool:
-            return [future.result() for future in [pool.submit(function, *values) for values in arguments]]
+        """``function`` over ``arguments`` in the same kind of process, in order.
+
+        Raises :class:`UserError` where a process was killed, which is most often for memory.
+        """
+        try:
+            with hidden_main(), ProcessPoolExecutor(self.workers, mp_context=self.context) as pool:
+                return [future.result() for future in [pool.submit(function, *values) for values in arguments]]
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"a process of {function.__name__} was killed: out of memory?", fix="a smaller --size, --batch or --workers"
+            ) from error

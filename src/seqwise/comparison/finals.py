@@ -1,6 +1,7 @@
 """From records on disk to scores: what every finished trial answered on the test split, and what that amounts to."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -142,7 +143,7 @@ def by_length(task: Task, outputs: list[np.ndarray], data: TestData) -> list[dic
     """The primary metric in buckets of test examples of similar length."""
     edges = np.unique(np.quantile(np.concatenate(data.lengths), np.linspace(0, 1, LENGTH_BUCKETS + 1)).astype(int))
     found = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         top = high if high == edges[-1] else high - 1
         inside = [(lengths >= low) & (lengths <= top) for lengths in data.lengths]
         if min(mask.sum() for mask in inside) < 2:

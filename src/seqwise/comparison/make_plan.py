@@ -1,5 +1,6 @@
 """Makes the plan of a comparison: splits, encoding, calibration, trials. What comes out is all that the run will follow."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,10 +35,19 @@ RULES = [
 ]
 
 
-def _fixed_seconds(corpus: Corpus, workers: int) -> Callable[[int], float]:
-    """Seconds outside training: encoding and baselines grow with the text, and with the replicates."""
-    characters = sum(map(len, corpus.texts))
-    return lambda replicates: COST_SECONDS + replicates * characters * 4e-6 / workers + replicates * 1.0 / workers
+BASELINE_SECONDS = 1.0
+BASELINE_SECONDS_PER_CHARACTER = 2e-6
+"""What fitting TF-IDF and a linear model takes, roughly: a few per cent of any budget that trains anything."""
+
+
+def _fixed_seconds(corpus: Corpus, workers: int, encoding: float) -> Callable[[int], float]:
+    """Seconds outside training, for a number of replicates.
+
+    Args:
+        encoding: seconds that encoding one replicate took.
+    """
+    baseline = BASELINE_SECONDS + BASELINE_SECONDS_PER_CHARACTER * sum(map(len, corpus.texts))
+    return lambda replicates: COST_SECONDS + replicates * (encoding + baseline / workers)
 
 
 def make_plan(
@@ -47,7 +57,9 @@ def make_plan(
     splits = make_splits(corpus, replicates=options.replicates or LADDER[0][0], seed=options.seed)
     encoding = choose_encoding(corpus, splits.replicates[0], options)
     write_json(folder.cache / "corpus.json", {})
+    begun = time.monotonic()
     facts = prepare_replicate(folder, corpus, splits.replicates[0], encoding, 0)
+    fixed = _fixed_seconds(corpus, engine.workers, time.monotonic() - begun)
     batch_size = options.batch or default_batch_size(facts["lengths"])
     setting = Setting(
         options=options,
@@ -62,7 +74,7 @@ def make_plan(
         lengths=facts["lengths"],
     )
     per_epoch = Batches(facts["lengths"], batch_size, 0).per_epoch
-    choice = _choice(setting, folder, engine, splits, per_epoch, _fixed_seconds(corpus, engine.workers), started)
+    choice = _choice(setting, folder, engine, splits, per_epoch, fixed, started)
     if choice.replicates != len(splits.replicates):
         splits = make_splits(corpus, replicates=choice.replicates, seed=options.seed)
     facts = prepare(folder, corpus, splits, encoding)[0]
@@ -82,7 +94,13 @@ def make_plan(
 
 
 def _choice(
-    setting: Setting, folder: RunFolder, engine: LocalEngine, splits: SplitPlan, per_epoch: int, fixed: Callable[[int], float], started: float
+    setting: Setting,
+    folder: RunFolder,
+    engine: LocalEngine,
+    splits: SplitPlan,
+    per_epoch: int,
+    fixed: Callable[[int], float],
+    started: float,
 ) -> Choice:
     options = setting.options
     given = options.steps_of([contender.name for contender in setting.contenders])
@@ -171,5 +189,3 @@ def decidable(replicates: int, units: int, models: int, crossed: bool) -> float 
         alpha=alpha_of_look(1, single=True),
         folds=not crossed,
     )
-
-

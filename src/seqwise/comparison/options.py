@@ -61,7 +61,9 @@ class Options(Config):
         if self.size != "auto":
             parse_size(self.size)
         if self.steps is not None and self.size == "auto":
-            raise UserError("--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch")
+            raise UserError(
+                "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"
+            )
         self.steps_of([])
 
     @property
@@ -75,13 +77,17 @@ class Options(Config):
             return None
         parts = [part.rpartition("=") for part in self.steps.split(",")]
         if not all(count.strip().isdigit() and int(count) > 0 for _, _, count in parts):
-            raise UserError(f"--steps '{self.steps}' is not possible", expected="a number of steps, or one for each model: rnn=1200,lstm=900")
+            raise UserError(
+                f"--steps '{self.steps}' is not possible", expected="a number of steps, or one for each model: rnn=1200,lstm=900"
+            )
         if len(parts) == 1 and not parts[0][0]:
             return dict.fromkeys(names, int(parts[0][2]))
         given = {name.strip(): int(count) for name, _, count in parts}
         for name in names:
             if name not in given:
-                raise UserError(f"--steps '{self.steps}' names no steps for '{name}'", fix="give one number for all models, or one for each")
+                raise UserError(
+                    f"--steps '{self.steps}' names no steps for '{name}'", fix="give one number for all models, or one for each"
+                )
         return {name: given[name] for name in names}
 
     def request(self) -> dict:

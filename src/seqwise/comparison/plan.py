@@ -136,7 +136,9 @@ class Choice:
     estimate_seconds: float | None
 
 
-def choose(setting: Setting, calibration: Calibration, workers: int, per_epoch: int, fixed: Callable[[int], float], started: float) -> Choice:
+def choose(
+    setting: Setting, calibration: Calibration, workers: int, per_epoch: int, fixed: Callable[[int], float], started: float
+) -> Choice:
     """Size, replicates, configurations and steps under the budget; see rule 3 of the comparison protocol.
 
     Args:

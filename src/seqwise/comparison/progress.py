@@ -101,7 +101,9 @@ class Watch:
         done = self.work.done(state)
         self.at_start = done if self.at_start is None else self.at_start
         left = self.remaining(done)
-        self.bar.update(self.task, completed=done, description=_described(state), left="" if left is None else f"about {_minutes(left)} left")
+        self.bar.update(
+            self.task, completed=done, description=_described(state), left="" if left is None else f"about {_minutes(left)} left"
+        )
         if left is not None and self.budget and self.clock.seconds + left > LATE * self.budget:
             self._drop(state)
         return True

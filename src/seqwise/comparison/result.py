@@ -218,7 +218,10 @@ class Outcome:
             model["scores"], model["by_length"] = {}, []
             if model["status"] != "failed":
                 outputs, rng = self.finals[model["name"]].outputs, np.random.default_rng([self.plan["seed"], 1])
-                model["scores"], model["by_length"] = model_scores(self.task, outputs, self.data, rng), by_length(self.task, outputs, self.data)
+                model["scores"], model["by_length"] = (
+                    model_scores(self.task, outputs, self.data, rng),
+                    by_length(self.task, outputs, self.data),
+                )
         return found
 
     def result(

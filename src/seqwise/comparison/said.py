@@ -15,7 +15,9 @@ def plan_summary(plan: dict[str, Any]) -> str:
     lines = [*card["notes"]]
     lines.append("data: " + ", ".join(f"{count:,} {split}" for split, count in data["examples"].items()) + f" examples ({card['scheme']})")
     tokenizer = card["tokenizer"]
-    lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {data['length']['median']:.0f} per example in the median")
+    lines.append(
+        f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {data['length']['median']:.0f} per example in the median"
+    )
     lines.append(
         f"plan: {protocol['target_parameters']:,} non-embedding parameters each, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"

@@ -195,7 +195,14 @@ def run_job(run: str, job: dict[str, Any], threads: int) -> None:
         record = KINDS[job["kind"]](job, folder, place)
     except Exception as error:  # a trial that breaks is a result, whatever broke it
         traceback.print_exc()
-        record = {"schema_version": 1, "job": job, "status": "failed", "error": f"{type(error).__name__}: {error}", "best": None, "curve": []}
+        record = {
+            "schema_version": 1,
+            "job": job,
+            "status": "failed",
+            "error": f"{type(error).__name__}: {error}",
+            "best": None,
+            "curve": [],
+        }
     write_json(place / "record.json", record)
     (place / "progress.json").unlink(missing_ok=True)
     if job["kind"] == "final" and record["status"] != "failed":

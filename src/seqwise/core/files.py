@@ -31,7 +31,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"no space left on the disk while writing {path}", fix="free some space and run the same command again") from error
+            raise UserError(
+                f"no space left on the disk while writing {path}", fix="free some space and run the same command again"
+            ) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -24,6 +24,12 @@ class Registry(Mapping[str, Any]):
         module, _, attribute = self._table[name].partition(":")
         return getattr(import_module(module), attribute)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry, or ``default`` where there is none."""
+        if name not in self:
+            return default
+        return self[name]
+
     def __contains__(self, name: object) -> bool:
         return name in self._table
 

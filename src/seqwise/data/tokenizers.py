@@ -61,7 +61,9 @@ def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> Tokenizer
     if name == "bpe":
         return _bpe(texts, _requested_size(size) if sized else None)
     if requested != "auto":
-        raise UserError(f"unknown tokenizer '{requested}'", fix=did_you_mean(name, ["auto", "words", "bytes", "characters", "bpe", "bpe:SIZE"]))
+        raise UserError(
+            f"unknown tokenizer '{requested}'", fix=did_you_mean(name, ["auto", "words", "bytes", "characters", "bpe", "bpe:SIZE"])
+        )
     if _like_names(texts):
         return _characters(texts, f"characters: most texts are one word of at most {SHORT} characters")
     if _without_spaces(texts):

@@ -108,7 +108,9 @@ class TextClassification(Task):
         ]
         return {"labels": list(names), "confusion": confusion.tolist(), "per_class": per_class}
 
-    def samples(self, outputs: dict[str, np.ndarray], best: str, labels: np.ndarray, texts: list[str], names: tuple[str, ...]) -> dict[str, Any]:
+    def samples(
+        self, outputs: dict[str, np.ndarray], best: str, labels: np.ndarray, texts: list[str], names: tuple[str, ...]
+    ) -> dict[str, Any]:
         """Real mistakes: the best model's most confident ones, and texts on which the models disagree."""
         probabilities = outputs[best]
         answers = {name: values.argmax(1) for name, values in outputs.items()}

@@ -32,6 +32,18 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torc
     optimizer.load_state_dict(packed)
 
 
+def _random_state() -> dict[str, torch.Tensor]:
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state()} | {f"cuda.{index}": state for index, state in enumerate(gpus)}
+
+
+def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    for index in range(torch.cuda.device_count()):
+        if f"cuda.{index}" in states:
+            torch.cuda.set_rng_state(states[f"cuda.{index}"], index)
+
+
 def save_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor], state: dict[str, Any]
 ) -> None:
@@ -49,20 +61,22 @@ def save_checkpoint(
     save_file(_optimizer_tensors(optimizer), target / "optimizer.safetensors")
     if best:
         save_file(best, target / "best.safetensors")
-    save_file({"cpu": torch.get_rng_state()}, target / "random.safetensors")
+    save_file(_random_state(), target / "random.safetensors")
     write_json(target / "state.json", state)
     write_json(folder / POINTER, target.name)
     shutil.rmtree(folder / current, ignore_errors=True)
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+def load_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
     """Restore model, optimizer and random state; return (best weights, state), or None where there is no checkpoint."""
     if not (folder / POINTER).exists():
         return None
     source = folder / read_json(folder / POINTER)
     model.load_state_dict(load_file(source / "model.safetensors"))
     _restore_optimizer(optimizer, load_file(source / "optimizer.safetensors"))
-    torch.set_rng_state(load_file(source / "random.safetensors")["cpu"])
+    _restore_random_state(load_file(source / "random.safetensors"))
     best = source / "best.safetensors"
     return (load_file(best) if best.exists() else {}), read_json(source / "state.json")
 

@@ -1,0 +1,86 @@
+"""The first moments of a comparison: everything is checked before anything heavy is imported and before anything is written."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.engine import start_server
+from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.options import Options
+from seqwise.core.config import fingerprint
+from seqwise.core.environment import core_count, source_hash
+from seqwise.core.errors import UserError, did_you_mean
+from seqwise.core.files import read_json
+from seqwise.data.readers import Corpus, load_corpus
+from seqwise.tasks import TASKS
+
+
+def request_fingerprint(options: Options, corpus: Corpus) -> str:
+    """What a run folder must agree on: options, data and the code that decides numbers."""
+    return fingerprint(options.request() | {"data": corpus.sha256, "source_hash": source_hash()})
+
+
+def default_folder(options: Options, corpus: Corpus) -> Path:
+    stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
+    return Path("runs") / f"{stem}-{request_fingerprint(options, corpus)[:6]}"
+
+
+def check_folder(folder: RunFolder, options: Options, corpus: Corpus) -> None:
+    """Refuse a folder that holds something else. Raises :class:`UserError`; touches nothing."""
+    if folder.path.is_file():
+        raise UserError(f"{folder.path} is a file", expected="a folder, or a name that is free", fix="choose another --out")
+    ours = {"plan.json", "cache", ".lock", "clock.json"}
+    if folder.plan.exists():
+        if read_json(folder.plan).get("request") != request_fingerprint(options, corpus):
+            raise UserError(
+                f"{folder.path} holds a run of other data, other options or another version of seqwise",
+                fix="choose another --out, or remove it",
+            )
+    elif folder.path.exists() and any(path.name not in ours and not path.name.startswith(".plan.json.") for path in folder.path.iterdir()):
+        raise UserError(f"{folder.path} exists and is no run of seqwise", fix="choose another --out")
+
+
+def check_device(device: str) -> None:
+    if device != "cuda":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no GPU here", fix="--device auto or cpu; `seqwise doctor` shows what is there")
+
+
+def run_comparison(
+    options: Options, *, out: str | None, console: Console, command: str, started: float | None = None
+) -> tuple[Path, dict[str, Any]]:
+    """Compare, and return the run folder and ``comparison.json``.
+
+    Args:
+        started: monotonic clock when the command began; the budget counts from there.
+    """
+    started = time.monotonic() if started is None else started
+    if options.task not in TASKS:
+        raise UserError(f"unknown task '{options.task}'", fix=did_you_mean(options.task, list(TASKS)))
+    contenders = parse_contenders(options.models)
+    corpus = load_corpus(
+        options.source,
+        validation=options.validation,
+        test=options.test,
+        text=options.text,
+        target=options.target,
+        group=options.group,
+        header=options.header,
+    )
+    options.steps_of([contender.name for contender in contenders])
+    check_device(options.device)
+    folder = RunFolder(Path(out) if out else default_folder(options, corpus))
+    check_folder(folder, options, corpus)
+    start_server(threads=1)
+    from seqwise.comparison.compare import Run
+
+    with folder.locked():
+        workers = options.workers or core_count()
+        run = Run(options, folder, TASKS[options.task](), contenders, corpus, console, command, started, workers)
+        return folder.path, run.execute()
