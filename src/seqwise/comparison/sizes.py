@@ -67,6 +67,14 @@ def _best_knob(build: Callable[[int], SeqwiseConfig], measure: Callable[[Seqwise
     return max(1, round(8 + (target - low) * 8 / (high - low)))
 
 
+def widths(contender: Contender) -> list[int]:
+    """Multiples of 8; with attention those that heads of 16, or from 96 on of 32, divide: smaller heads are slow and unusual."""
+    found = range(8, 4096, 8)
+    if "attention" not in contender.mixers:
+        return list(found)
+    return [width for width in found if width % (16 if width < 96 else 32) == 0]
+
+
 def solve(contender: Contender, shape: Shape, body: str, measure: Callable[[SeqwiseConfig], float], target: float) -> SeqwiseConfig:
     """The config of ``contender`` whose ``measure`` lies within 1 % of ``target``.
 
@@ -77,7 +85,7 @@ def solve(contender: Contender, shape: Shape, body: str, measure: Callable[[Seqw
     """
     ratio = FEED_FORWARD_RATIO if body == "modern" else 1.0
     found: list[tuple[float, SeqwiseConfig]] = []
-    for width in [shape.width] if shape.width else range(8, 4096, 8):
+    for width in [shape.width] if shape.width else widths(contender):
         build = lambda knob, width=width: _config(contender, shape, body, width, knob)  # noqa: E731
         if not shape.width and measure(build(1)) > target * (1 + TOLERANCE):
             break

@@ -167,6 +167,10 @@ def _needed(table: ScoreTable, candidates: list[str], decisions: Mapping[tuple[s
     return {axis: None if None in values else max(values) for axis, values in worst.items()} | {"power": statistics.POWER}
 
 
+CHEAPER = 0.9
+"""A model takes the place of a better mean only where its latency is below this share: less is within the noise of a stopwatch."""
+
+
 def _choose(table: ScoreTable, decision: Decision, pool: list[str], limits: Limits, costs: Costs) -> tuple[str, bool]:
     """The recommended name of the pool, and whether it is within the limits."""
     fitting = table.ranked([name for name in pool if _excess(name, limits, costs) <= 1])
@@ -174,7 +178,8 @@ def _choose(table: ScoreTable, decision: Decision, pool: list[str], limits: Limi
         return min(table.ranked(pool), key=lambda name: _excess(name, limits, costs)), False
     best = fitting[0]
     near = [best] + [name for name in fitting[1:] if _as_good(table, decision, name, best)]
-    return min(near, key=lambda name: _latency(name, costs)), True
+    fastest = min(near, key=lambda name: _latency(name, costs))
+    return (fastest if _latency(fastest, costs) < CHEAPER * _latency(best, costs) else best), True
 
 
 def _as_good(table: ScoreTable, decision: Decision, name: str, best: str) -> bool:

@@ -48,7 +48,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         self.dropout = nn.Dropout(config.embedding_dropout)
         self.layers = nn.ModuleList(BLOCKS[config.body](config, layer) for layer in range(config.num_hidden_layers))
         modern = config.body == "modern"
-        self.norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps) if modern else nn.Identity()
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False) if modern else nn.Identity()
         self.gradient_checkpointing = False  # set by activation_checkpointing_enable()
         self.post_init()
 

@@ -31,9 +31,9 @@ class ModernBlock(nn.Module):
 
     def __init__(self, config: SeqwiseConfig, layer: int):
         super().__init__()
-        self.mixer_norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+        self.mixer_norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False)
         self.mixer = build_mixer(config, layer)
-        self.feed_forward_norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False)
         self.feed_forward = GatedFeedForward(config)
         self.dropout = nn.Dropout(config.hidden_dropout)
 

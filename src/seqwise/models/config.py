@@ -35,7 +35,7 @@ class SeqwiseConfig(PreTrainedConfig):
         classifier_dropout: before the classification layer.
         forget_bias: initial bias of the LSTM's forget gate (Jozefowicz et al. 2015).
         initializer_range: standard deviation of linear layers; None for 1/sqrt(width of the input).
-        norm_eps: added to the mean square in RMSNorm.
+        norm_eps: added to the variance in LayerNorm.
     """
 
     model_type = "seqwise"
@@ -60,7 +60,7 @@ class SeqwiseConfig(PreTrainedConfig):
     classifier_dropout: float = 0.0
     forget_bias: float = 1.0
     initializer_range: float | None = None
-    norm_eps: float = 1e-6
+    norm_eps: float = 1e-5
     pad_token_id: int | None = 0
     use_cache: bool = True
     tie_word_embeddings: bool = False

@@ -46,7 +46,7 @@ def _(module: nn.Embedding, config: SeqwiseConfig) -> None:
 
 
 @initialize.register
-def _(module: nn.RMSNorm, config: SeqwiseConfig) -> None:
+def _(module: nn.LayerNorm, config: SeqwiseConfig) -> None:
     init.ones_(module.weight)
 
 
