@@ -1,40 +1,12 @@
-"""A small data set made here, and one small comparison of all families on it, shared by all tests."""
+"""One small comparison of all families, shared by all tests, and real data where the machine has it."""
 
-import csv
 import fcntl
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-GOOD = ("good", "great", "fine", "lovely", "bright", "happy")
-BAD = ("bad", "awful", "poor", "dull", "broken", "sad")
-FILLER = ("the", "a", "film", "book", "day", "it", "was", "very", "and", "so", "but", "this", "one", "we", "saw")
-FAMILIES = ("rnn", "lstm", "gru", "transformer")
-REPLICATES, CONFIGURATIONS, STEPS = 3, 2, 24
-
-
-def sentences(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
-    """Texts of 4 to 16 words and their labels; one word in six of those that decide is of the other class."""
-    rng = np.random.default_rng(seed)
-    texts, labels = [], []
-    for i in range(count):
-        words = list(rng.choice(FILLER, rng.integers(2, 15)))
-        for _ in range(2):
-            source = (GOOD, BAD)[i % 2 if rng.random() < 5 / 6 else 1 - i % 2]
-            words.insert(rng.integers(len(words) + 1), rng.choice(source))
-        texts.append(" ".join(words))
-        labels.append(("positive", "negative")[i % 2])
-    return texts, labels
-
-
-def write_csv(path: Path, texts: list[str], labels: list[str]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["text", "label"])
-        writer.writerows(zip(texts, labels, strict=True))
-    return path
+from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +39,16 @@ def finished(shared_folder, tiny_csv):
         return seqwise.compare(
             str(tiny_csv), out=shared_folder / "run", console=Console(quiet=True), command="seqwise compare tiny.csv", **settings
         )
+
+
+@pytest.fixture
+def real_data():
+    """A function from a data set's name to its folder; skips the test where the folder is absent."""
+    root = Path(os.environ.get("SEQWISE_DATA", "../shared/data"))
+
+    def folder(name: str) -> Path:
+        if not (root / name).is_dir():
+            pytest.skip(f"no data set {name} in {root} (set SEQWISE_DATA)")
+        return root / name
+
+    return folder

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import seqwise
-from conftest import FAMILIES, sentences, write_csv
 from seqwise import UserError
 from seqwise.api import Comparison, make_options
+from tiny import FAMILIES, sentences, write_csv
 
 TEXTS = ["a great lovely film", "poor sad book", ""]
 
@@ -65,7 +65,7 @@ def test_predict_uses_what_is_recommended(copy):
     result = json.loads(path.read_text())
     answers = {}
     for kind, folder in (("trained", "best"), ("baseline", "baseline")):
-        result["verdict"]["recommendation"]["kind"] = kind
+        result["verdict"]["recommendation"] |= {"kind": kind, "model": result["best"]["name"]}
         path.write_text(json.dumps(result))
         answers[kind] = seqwise.predict(copy, TEXTS)
         assert answers[kind] == seqwise.predict(copy / folder, TEXTS)

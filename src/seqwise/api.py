@@ -1,9 +1,8 @@
 """The verbs in Python, named and defaulted as on the command line."""
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,13 +112,11 @@ def make_options(source: str, **values: Any) -> Options:
     return Options(source=str(source), **values)
 
 
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
+def quiet_libraries() -> None:
     """Keep the libraries' own progress bars and notices out of ours."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    yield
 
 
 def compare(
@@ -140,18 +137,18 @@ def compare(
     command = options.pop("command", None) or f"seqwise.compare({source!r}, ...)"
     started = options.pop("started", None)
     checked = make_options(source, **options)
-    with quiet_libraries():
-        from seqwise.comparison.start import run_comparison
+    quiet_libraries()
+    from seqwise.comparison.start import run_comparison
 
-        path, result = run_comparison(
-            checked, out=str(out) if out else None, console=console or Console(stderr=True), command=command, started=started
-        )
+    path, result = run_comparison(
+        checked, out=str(out) if out else None, console=console or Console(stderr=True), command=command, started=started
+    )
     return Comparison(path, result)
 
 
 def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) -> Comparison:
     """Train one model, with the same search and the same report, and no comparison."""
-    return compare(source, models=(model,), **({"replicates": 1} | options))
+    return compare(source, models=(model,), **({"replicates": 1, "budget": "quick"} | options))
 
 
 def load(source: str | Path) -> tuple[Any, Any]:
@@ -185,7 +182,7 @@ def evaluate(
     from seqwise.tasks import TASKS
 
     predictor = load_predictor(str(source))
-    corpus = load_corpus(data, text=text, target=target, header=header)
+    corpus = load_corpus(data, text=text, target=target, header=header, for_training=False)
     index = {name: i for i, name in enumerate(predictor.labels)}
     unknown = sorted(set(corpus.labels) - index.keys())
     if unknown:
@@ -199,4 +196,10 @@ def evaluate(
     additive = {task.metric: task.unit_scores(outputs, labels)} | task.describing_scores(outputs, labels)
     for name, values in additive.items():
         scores[name]["ci95"] = clipped(units_only([values]), 0.0, 1.0 if name == task.metric else np.inf)["ci95"]
-    return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores}
+    note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
+    return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores, "note": note}
+
+
+def _trained_on(source: str | Path, data: str) -> bool:
+    file = Path(source) / "comparison.json"
+    return file.exists() and Path(read_json(file)["data"]["source"]).resolve() == Path(data).resolve()

@@ -5,9 +5,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from conftest import FAMILIES, REPLICATES, sentences
 from seqwise.data.readers import load_corpus
 from seqwise.data.splits import make_splits
+from tiny import FAMILIES, REPLICATES, sentences
 
 TEXTS = [*sentences(62, seed=8)[0], "good", "so " * 40 + "bad"]
 

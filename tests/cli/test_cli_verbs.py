@@ -11,8 +11,8 @@ import sys
 import pytest
 
 import seqwise
-from conftest import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
 from seqwise.cli import main
+from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
 
 VERBS = ("compare", "train", "evaluate", "predict", "models", "report", "doctor")
 

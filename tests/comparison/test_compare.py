@@ -17,7 +17,6 @@ import pytest
 from rich.console import Console
 
 import seqwise
-from conftest import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
 from seqwise.api import make_options
 from seqwise.comparison import compare
 from seqwise.comparison.contenders import parse_contenders
@@ -29,6 +28,7 @@ from seqwise.data.readers import load_corpus
 from seqwise.data.splits import make_splits
 from seqwise.tasks.task import load_outputs
 from seqwise.tasks.text_classification import TextClassification
+from tiny import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
 
 ACCEPTANCE = Path(os.environ.get("SEQWISE_ACCEPTANCE", Path(__file__).parents[2] / "../shared/acceptance"))
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from seqwise.comparison.start import check_folder, request_fingerprint
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options
+from seqwise.comparison.start import check_folder, request_fingerprint
 from seqwise.core.errors import UserError
 from seqwise.core.files import write_json
 from seqwise.data.readers import load_corpus

@@ -12,7 +12,7 @@ from seqwise.comparison.plan import Choice, Setting, default_batch_size, describ
 from seqwise.tasks.text_classification import TextClassification
 
 MODELS = ("rnn", "lstm", "transformer")
-CHOICE = Choice(30_000, 3, 2, dict.fromkeys(MODELS, 24), None)
+CHOICE = Choice(30_000, 3, 2, dict.fromkeys(MODELS, 24), None, 1.0)
 
 
 def setting(**changes) -> Setting:

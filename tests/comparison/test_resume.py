@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from conftest import CONFIGURATIONS, REPLICATES, STEPS
 from seqwise.core.files import read_json
+from tiny import CONFIGURATIONS, REPLICATES, STEPS
 
 DECIDED = ("decision", "winners", "candidates", "excluded", "baseline_ahead", "needed", "text")
 PATIENCE = 300

@@ -19,6 +19,8 @@ def command(
         shared.print_json(found)
         return
     print(f"{found['name']} on {found['data']}, {found['examples']:,} examples")
+    if found["note"]:
+        print(f"  NOTE: {found['note']}")
     for name, score in found["scores"].items():
         interval = "" if score["ci95"] is None else f"  (95 % interval {score['ci95'][0]:.4f} to {score['ci95'][1]:.4f})"
         print(f"  {name:10} {score['value']:.4f}{interval}")

@@ -25,10 +25,10 @@ def command(
     from seqwise.api import predict
     from seqwise.data.readers import read_texts
 
-    texts = read_texts(data, column=text, header=header)
-    rows = [{"text": one, **answer} for one, answer in zip(texts, predict(run, texts), strict=True)]
     if out and Path(out).exists():
         raise UserError(f"{out} exists", fix="choose another --out, or remove it")
+    texts = read_texts(data, column=text, header=header)
+    rows = [{"text": one, **answer} for one, answer in zip(texts, predict(run, texts), strict=True)]
     _write(rows, out, json)
 
 

@@ -16,8 +16,10 @@ RESERVE = 0.94
 TRIAL_OVERHEAD = 0.6
 """Seconds to start a trial's process, read its data and write its record."""
 MEASURE_SECONDS = 0.6
-LADDER = ((6, 4), (5, 3), (4, 2), (3, 2), (3, 1))
+LADDER = ((6, 4), (5, 3), (4, 2), (3, 2), (3, 1), (1, 1))
 """Replicates and configurations, from the rule to what a very small budget still allows."""
+LATE = 1.15
+"""Share of the budget beyond which a run is late."""
 WANTED_EPOCHS = 5.0
 LEAST_EPOCHS = 2.0
 MOST_EPOCHS = 60.0

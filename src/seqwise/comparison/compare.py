@@ -23,6 +23,7 @@ from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.result import Outcome, best_of, best_replicate, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
 from seqwise.comparison.start import request_fingerprint
+from seqwise.comparison.statistics import alpha_of_look
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json, write_json, write_text
@@ -87,9 +88,16 @@ class Run:
         costs = self._costs(engine, finals)
         outcome = Outcome(self.task, self.folder, plan, self.contenders, replicates, finals, data)
         environment = self._environment(plan, costs)
+        self._count_looks(plan, replicates)
         result = outcome.result(costs["models"], environment, self._limits(), self._samples())
         write_scores(self.folder, outcome.table(result["models"]))
         return self._write(result, clock)
+
+    def _count_looks(self, plan: dict[str, Any], replicates: list[int]) -> None:
+        """A decision on part of the replicates is a first look, and the ones after it pay for it."""
+        seen = read_json(self.folder.result)["protocol"]["looks"] if self.folder.result.exists() else 0
+        if seen or len(replicates) < plan["protocol"]["replicates"]:
+            plan["protocol"] |= {"looks": seen + 1, "alpha": alpha_of_look(seen + 1)}
 
     def _write(self, result: dict[str, Any], clock: Clock) -> dict[str, Any]:
         result["environment"]["wall_seconds"] = clock.seconds
@@ -103,7 +111,8 @@ class Run:
         """A finished run: what is there, judged and told anew where the limits, or the wish for samples, are others."""
         result = read_json(self.folder.result)
         told = result["task_results"] or {}
-        if result["protocol"]["limits"] == self._limits() and (told.get("mistakes") is not None) == self.options.samples:
+        whole = all((self.folder.path / name).exists() for name in ("best", "baseline", "report.html") if name != "best" or result["best"])
+        if whole and result["protocol"]["limits"] == self._limits() and (told.get("mistakes") is not None) == self.options.samples:
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
@@ -138,14 +147,18 @@ class Run:
 
     def _costs(self, engine: LocalEngine, finals: dict[str, Finals]) -> dict[str, Any]:
         best = {c.name: best_replicate(self.task, finals[c.name]) for c in self.contenders}
-        jobs = {name: record["job"] for name, record in best.items() if record}
+        jobs = {name: record["job"] | {"device": "cpu"} for name, record in best.items() if record}
         folders = {name: self.folder.trial(finals[name].records[0]["job"]["fingerprint"]) / "model" for name in self.task.baselines}
         baselines = {name: str(place) for name, place in folders.items() if finals[name].status == "ok"}
         lengths = self.folder.tokens(0, Split.TRAIN).lengths
         near = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:30]
         train = self.folder.splits(0)[Split.TRAIN]
         texts = [self.corpus.texts[train[i]] for i in near]
-        return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), texts)])[0]
+        try:
+            return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), texts)])[0]
+        except Exception as error:  # the scores must not be lost with the costs
+            self.console.print(f"the costs could not be measured and are left out: {type(error).__name__}: {error}")
+            return {"models": {}, "matmul_peak_gflops": None}
 
     def _environment(self, plan: dict[str, Any], costs: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -155,10 +168,17 @@ class Run:
             "cores": core_count(),
             "threads_per_trial": 1,
             "workers": self.workers,
-            "device": self.options.device,
+            "device": resolved_device(self.options.device),
+            "cost_device": "cpu",
             "command": self.command,
             "reproduce": reproduce_command(self.options, plan),
             "started_at": plan["started_at"],
             "matmul_peak_gflops": costs["matmul_peak_gflops"],
             "source_sha256": source_hash(),
         }
+
+
+def resolved_device(device: str) -> str:
+    import torch
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

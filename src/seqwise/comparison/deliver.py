@@ -12,8 +12,12 @@ from seqwise.tasks.task import Task
 
 
 def _replace_folder(new: Path, old: Path) -> None:
-    shutil.rmtree(old, ignore_errors=True)
+    aside = old.with_name(f".{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if old.exists():
+        os.replace(old, aside)
     os.replace(new, old)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def deliver(folder: RunFolder, result: dict[str, Any], task: Task) -> None:

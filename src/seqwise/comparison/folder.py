@@ -63,15 +63,19 @@ class RunFolder:
         A folder that is new and got no plan, because an option or the data turned out to be impossible, is removed again.
         """
         new = not self.path.exists()
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror})", fix="choose another --out") from error
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"another process works in {self.path}", fix="wait for it, or choose another --out") from None
             try:
                 yield
-            except UserError:
+            except Exception:
                 if new and not self.plan.exists():
                     shutil.rmtree(self.path)
                 raise

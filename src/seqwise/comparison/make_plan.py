@@ -11,7 +11,7 @@ from seqwise.comparison.contenders import Contender
 from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options
-from seqwise.comparison.plan import Calibration, Choice, Setting, choose, default_batch_size, described_space, flops_of, trials
+from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choose, default_batch_size, described_space, flops_of, trials
 from seqwise.comparison.prepare import choose_encoding, length_facts, padding_facts, prepare, prepare_replicate
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.core.files import write_json
@@ -74,7 +74,8 @@ def make_plan(
         lengths=facts["lengths"],
     )
     per_epoch = Batches(facts["lengths"], batch_size, 0).per_epoch
-    choice = _choice(setting, folder, engine, splits, per_epoch, fixed, started)
+    machine = Machine(engine.workers, per_epoch, fixed, started)
+    choice = _choice(setting, folder, engine, splits, machine)
     if choice.replicates != len(splits.replicates):
         splits = make_splits(corpus, replicates=choice.replicates, seed=options.seed)
     facts = prepare(folder, corpus, splits, encoding)[0]
@@ -93,23 +94,16 @@ def make_plan(
     }
 
 
-def _choice(
-    setting: Setting,
-    folder: RunFolder,
-    engine: LocalEngine,
-    splits: SplitPlan,
-    per_epoch: int,
-    fixed: Callable[[int], float],
-    started: float,
-) -> Choice:
+def _choice(setting: Setting, folder: RunFolder, engine: LocalEngine, splits: SplitPlan, machine: Machine) -> Choice:
     options = setting.options
     given = options.steps_of([contender.name for contender in setting.contenders])
-    if given is not None:
-        assert options.target_parameters is not None
-        steps = {name: -(-count // EVALUATIONS) * EVALUATIONS for name, count in given.items()}
-        return Choice(options.target_parameters, options.replicates or LADDER[0][0], options.configurations or LADDER[0][1], steps, None)
-    calibration = Calibration(setting, engine, folder, len(splits.replicates[0].test))
-    return choose(setting, calibration, engine.workers, per_epoch, fixed, started)
+    if given is None:
+        return choose(setting, Calibration(setting, engine, folder, len(splits.replicates[0].test)), machine)
+    assert options.target_parameters is not None
+    steps = {name: -(-count // EVALUATIONS) * EVALUATIONS for name, count in given.items()}
+    epochs = min(steps.values()) / machine.per_epoch
+    replicates, configurations = options.replicates or LADDER[0][0], options.configurations or LADDER[0][1]
+    return Choice(options.target_parameters, replicates, configurations, steps, None, epochs)
 
 
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
@@ -174,6 +168,7 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, per_epoch: in
         "evaluations": EVALUATIONS,
         "schedule": "warm-up, stable, decay",
         "estimate_seconds": choice.estimate_seconds,
+        "within_budget": choice.fits,
         "rules": RULES,
     }
 

@@ -53,10 +53,10 @@ class Options(Config):
         _one_of("--tokenizer", self.tokenizer.partition(":")[0], ["auto", "words", "bytes", "characters", "bpe"])
         for name in ("replicates", "configurations", "layers", "width", "batch", "context", "workers"):
             value = getattr(self, name)
-            if value is not None and value < 1:
+            if value is not None and (type(value) is not int or value < 1):
                 raise UserError(f"--{name} {value} is not possible", expected="a whole number of 1 or more")
         _one_of("--device", self.device, ["auto", "cpu", "cuda"])
-        if self.seed < 0:
+        if type(self.seed) is not int or self.seed < 0:
             raise UserError(f"--seed {self.seed} is not possible", expected="a whole number of 0 or more")
         if self.size != "auto":
             parse_size(self.size)
@@ -65,6 +65,13 @@ class Options(Config):
                 "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"
             )
         self.steps_of([])
+        if self.steps is not None and "=" not in self.steps and self.match_training != "steps":
+            raise UserError(
+                f"--steps {self.steps} gives every model the same steps, --match-training {self.match_training} does not",
+                fix="give each model its own, --steps rnn=1200,lstm=900, or give --budget",
+            )
+        if not all(isinstance(name, str) for name in self.models):
+            raise UserError(f"--models {self.models} is not possible", expected="names")
 
     @property
     def target_parameters(self) -> int | None:
@@ -90,7 +97,7 @@ class Options(Config):
                 )
         return {name: given[name] for name in names}
 
-    def request(self) -> dict:
+    def request(self) -> dict[str, object]:
         """The part that a run folder must agree on."""
         values = self.to_dict()
         for name in ("workers", "max_latency_ms", "max_bytes", "samples"):

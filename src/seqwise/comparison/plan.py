@@ -11,6 +11,8 @@ import numpy as np
 from seqwise.comparison.budget import (
     EVALUATIONS,
     LADDER,
+    LATE,
+    LEAST_EPOCHS,
     SEARCH_SHARE,
     WANTED_EPOCHS,
     Speed,
@@ -134,41 +136,63 @@ class Choice:
     configurations: int
     steps: dict[str, int]
     estimate_seconds: float | None
+    epochs: float
+    fits: bool = True
 
 
-def choose(
-    setting: Setting, calibration: Calibration, workers: int, per_epoch: int, fixed: Callable[[int], float], started: float
-) -> Choice:
-    """Size, replicates, configurations and steps under the budget; see rule 3 of the comparison protocol.
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What a choice needs to know of machine and data.
 
     Args:
+        workers: trials at a time.
+        per_epoch: steps of one epoch.
         fixed: seconds outside training for a number of replicates.
         started: monotonic clock at the start of the command.
     """
+
+    workers: int
+    per_epoch: int
+    fixed: Callable[[int], float]
+    started: float
+
+
+def choose(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
+    """Size, replicates, configurations and steps under the budget: rule 3 of the comparison protocol.
+
+    The smallest size settles replicates and configurations: the first of the ladder with five epochs; else the last that still
+    decides something; else a single training of each model. Then the largest size with five epochs is taken.
+    """
     options = setting.options
-    ladder = [(options.replicates or r, options.configurations or k) for r, k in LADDER]
-    budget = options.budget_seconds or float("inf")
-    best: Choice | None = None
-    for target in [options.target_parameters] if options.target_parameters else list(SIZES.values()):
-        speeds = calibration.at(target)
-        spent = time.monotonic() - started
-        tries = ladder if best is None else [(best.replicates, best.configurations)]
-        for replicates, configurations in tries:
-            bodies = body_of_points(setting, configurations)
-            workload = Workload(speeds, bodies, per_epoch, workers, spent + fixed(replicates))
-            weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
-            steps = workload.steps(budget, replicates, configurations, weights)
-            choice = Choice(target, replicates, configurations, steps, workload.seconds(steps, replicates, configurations))
-            epochs = min(steps.values()) / per_epoch
-            if epochs >= WANTED_EPOCHS:
-                break
-        if best is not None and epochs < WANTED_EPOCHS:
+    sizes = [options.target_parameters] if options.target_parameters else list(SIZES.values())
+    found = [_choice(setting, calibration, machine, sizes[0], *step) for step in _ladder(options)]
+    enough = [choice for choice in found if choice.epochs >= WANTED_EPOCHS]
+    feasible = [choice for choice in found[:-1] if choice.epochs >= LEAST_EPOCHS and choice.fits]
+    best = enough[0] if enough else feasible[-1] if feasible else found[-1]
+    for target in sizes[1:]:
+        if best.epochs < 1.5 * WANTED_EPOCHS:
             break
-        best = choice
-        if epochs < 1.5 * WANTED_EPOCHS:
+        larger = _choice(setting, calibration, machine, target, best.replicates, best.configurations)
+        if larger.epochs < WANTED_EPOCHS:
             break
-    assert best is not None
+        best = larger
     return best
+
+
+def _ladder(options: Options) -> list[tuple[int, int]]:
+    return [(options.replicates or r, options.configurations or k) for r, k in LADDER]
+
+
+def _choice(setting: Setting, calibration: Calibration, machine: Machine, target: int, replicates: int, configurations: int) -> Choice:
+    """The most steps that so many replicates and configurations allow at a size."""
+    options, speeds = setting.options, calibration.at(target)
+    budget = options.budget_seconds or float("inf")
+    outside = time.monotonic() - machine.started + machine.fixed(replicates)
+    workload = Workload(speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside)
+    weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
+    steps = workload.steps(budget, replicates, configurations, weights)
+    estimate = workload.seconds(steps, replicates, configurations)
+    return Choice(target, replicates, configurations, steps, estimate, min(steps.values()) / machine.per_epoch, estimate <= LATE * budget)
 
 
 def flops_of(setting: Setting, target: int) -> dict[str, float]:

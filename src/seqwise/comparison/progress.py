@@ -8,12 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from seqwise.comparison.budget import LATE
 from seqwise.comparison.engine import State
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.files import read_json, write_json
 
-LATE = 1.15
-"""Share of the budget at which whole replicates are dropped."""
 TRUSTED = 0.2
 """Share of the work after which the rate so far is believed."""
 FEWEST_KEPT = 3

@@ -3,6 +3,7 @@
 import shlex
 from typing import Any
 
+from seqwise.comparison.budget import LEAST_EPOCHS
 from seqwise.comparison.options import Options
 
 
@@ -24,6 +25,10 @@ def plan_summary(plan: dict[str, Any]) -> str:
     )
     if plan["estimate_seconds"]:
         lines.append(f"estimate: {plan['estimate_seconds'] / 60:.1f} minutes")
+    if not protocol["within_budget"]:
+        lines.append("WARNING: nothing smaller is possible for this data and these models: the budget will not be kept")
+    if epochs < LEAST_EPOCHS:
+        lines.append(f"WARNING: a final run sees only {epochs:.1f} epochs; a larger --budget says more")
     if protocol["decidable_difference"]:
         lines.append(f"smallest difference that this can decide: about {100 * protocol['decidable_difference']:.1f} points")
     else:
@@ -31,24 +36,38 @@ def plan_summary(plan: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-FLAGS = ("validation", "test", "text", "target", "group", "layers", "width", "batch", "context")
+FLAGS = ("validation", "test", "text", "target", "group", "layers", "width")
 
 
 def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
     """The command with every automatic choice made explicit."""
     protocol = plan["protocol"]
-    parts = ["seqwise", "compare", options.source]
-    for name in FLAGS:
-        value = getattr(options, name)
-        if value is not None:
-            parts += [f"--{name}", str(value)]
+    given = {name: getattr(options, name) for name in FLAGS}
+    given |= {
+        "models": ",".join(options.models),
+        "size": protocol["target_parameters"],
+        "steps": _steps(options, protocol["steps"]),
+        "replicates": protocol["replicates"],
+        "configurations": protocol["configurations_per_replicate"],
+        "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"]),
+        "batch": protocol["batch_size"],
+        "context": protocol["context"],
+        "match-size": options.match_size,
+        "match-training": options.match_training,
+        "seed": options.seed,
+        "device": options.device,
+    }
+    parts = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
-    steps = protocol["steps"]
-    same = len(set(steps.values())) == 1
-    parts += ["--models", ",".join(options.models), "--size", str(protocol["target_parameters"])]
-    parts += ["--steps", str(next(iter(steps.values()))) if same else ",".join(f"{name}={count}" for name, count in steps.items())]
-    parts += ["--replicates", str(protocol["planned_replicates"] if "planned_replicates" in protocol else protocol["replicates"])]
-    parts += ["--configurations", str(protocol["configurations_per_replicate"]), "--tokenizer", options.tokenizer]
-    parts += ["--match-size", options.match_size, "--seed", str(options.seed), "--device", options.device]
-    return shlex.join(parts)
+    return shlex.join(["seqwise", "compare", options.source, *parts])
+
+
+def _steps(options: Options, steps: dict[str, int]) -> str:
+    if options.match_training == "steps":
+        return str(next(iter(steps.values())))
+    return ",".join(f"{name}={count}" for name, count in steps.items())
+
+
+def _tokenizer(options: Options, card: dict[str, Any]) -> str:
+    return options.tokenizer if options.tokenizer != "auto" else card["kind"]

@@ -1,7 +1,7 @@
 """What a verdict is drawn from, a table of scores, and what it says, a decision."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,11 @@ class ScoreTable:
         return (sizes[0] if self.crossed else sum(sizes)) if sizes else 0
 
     @property
+    def outcomes(self) -> bool:
+        """Whether every score is 0 or 1."""
+        return all(np.isin(row, (0, 1)).all() for rows in self.all_scores.values() for row in rows)
+
+    @property
     def share(self) -> float:
         return self.test_share or 1 / max(self.replicates, 2)
 
@@ -76,21 +81,22 @@ class ScoreTable:
 
     def score(self, name: str) -> Estimate:
         """A model's or baseline's own mean."""
-        return statistics.mean_score(self.all_scores[name], folds=not self.crossed, test_share=self.share)
+        return self._estimate(self.all_scores[name])
 
     def difference(self, a: str, b: str) -> Estimate:
         """Mean of a minus mean of b, in the metric's unit, whether more is better or not."""
-        return statistics.mean_score(self._subtract(a, b), folds=not self.crossed, test_share=self.share)
+        return self._estimate(self._subtract(a, b))
 
     def components(self, a: str, b: str) -> Components:
         rows = self._subtract(a, b)
         return statistics.crossed_components(np.stack(rows)) if self.crossed else statistics.fold_components(rows)
 
-    def without(self, replicates: Collection[int]) -> "ScoreTable":
-        """The table without these replicates, for all models: the result had they not diverged."""
-        kept = [r for r in range(self.replicates) if r not in replicates]
-        scores, baselines = ({name: [rows[r] for r in kept] for name, rows in part.items()} for part in (self.scores, self.baselines))
-        return replace(self, scores=scores, baselines=baselines, diverged={})
+    def _estimate(self, rows: list[np.ndarray]) -> Estimate:
+        """Mean and interval; where all outcomes (0 or 1) agree, the rule of three: 3 of U units may yet say something else."""
+        estimate = statistics.mean_score(rows, folds=not self.crossed, test_share=self.share)
+        if estimate.standard_error != 0 or not self.outcomes:
+            return estimate
+        return estimate.at_least(3**0.5 / self.units)
 
     def _subtract(self, a: str, b: str) -> list[np.ndarray]:
         pairs = zip(self.all_scores[a], self.all_scores[b], strict=True)

@@ -39,6 +39,12 @@ class Estimate:
             return self.value / self.standard_error
         return float(np.copysign(np.inf, self.value)) if self.value else 0.0
 
+    def at_least(self, standard_error: float) -> "Estimate":
+        """The same with this standard error where its own is smaller, as a few replicates can agree by chance."""
+        if self.standard_error is None or self.standard_error >= standard_error:
+            return self
+        return _estimate(self.value, standard_error, self.degrees_of_freedom)
+
     def upper(self, confidence: float) -> float | None:
         """The one-sided upper bound at this confidence."""
         if self.standard_error is None:
@@ -113,10 +119,13 @@ def mean_score(scores: Sequence[np.ndarray], *, folds: bool, test_share: float |
     """One model's own mean score; the interval may leave the metric's range, and the caller clips it.
 
     Args:
-        scores: R arrays of per-unit scores: the same units in each, or one fold's in each.
+        scores: R arrays of per-unit scores: the same units in each, or one fold's in each. Over folds the variance is at least
+            that of the units within folds: few folds can have equal means by chance.
     """
     if folds:
-        return fold_difference(np.array([np.mean(fold) for fold in scores]), test_share)
+        estimate = fold_difference(np.array([np.mean(fold) for fold in scores]), test_share)
+        units = sum(len(fold) for fold in scores)
+        return estimate.at_least(float(np.sqrt(fold_components(scores).residual / units))) if len(scores) > 1 else estimate
     return crossed_difference(np.stack([np.asarray(row, dtype=float) for row in scores]))
 
 

@@ -53,7 +53,7 @@ def recommend(table: ScoreTable, decision: Decision, *, limits: Limits, costs: C
 
     Returns:
         ``model``, ``kind`` (trained or baseline), ``reason``, ``regret_upper95`` (how much worse than the best alternative within
-        the limits at most, in the metric's unit; upper 95 % bounds, Bonferroni over the alternatives; None below three
+        the limits at most, in the metric's unit; upper 95 % bounds, Bonferroni over the alternatives; None without any, or below three
         replicates), ``within_limits``, ``alternatives``, and ``trained_model``, the trained model to save.
     """
     baselines = [name for name in table.baselines if name != table.trivial]
@@ -64,12 +64,19 @@ def recommend(table: ScoreTable, decision: Decision, *, limits: Limits, costs: C
         raise ValueError("there is neither a model nor a baseline to recommend")
     model, fits = _choose(table, decision, pool, limits, costs)
     trained = _choose(table, decision, table.names, limits, costs)[0] if table.scores else None
+    reason = verdict_text.reason(table, decision, model, fits=fits, latency_ms=_cost(costs, model, "latency_ms_p50"))
     others = [name for name in dict.fromkeys([*table.names, *pool]) if name != model]
     alternatives = [name for name in others if not fits or _excess(name, limits, costs) <= 1]
+    ahead = table.ranked([*table.names, *baselines])
+    if ahead and ahead[0] not in (model, *alternatives):
+        gap = abs(table.difference(ahead[0], model).value)
+        reason += f"; the limits exclude {ahead[0]}, which is {verdict_text.amount(table, gap)} better"
+    if trained not in (None, model):
+        reason += f"; where a trained model is wanted, {trained}"
     return {
         "model": model,
         "kind": "trained" if model in table.scores else "baseline",
-        "reason": verdict_text.reason(table, decision, model, fits=fits, latency_ms=_cost(costs, model, "latency_ms_p50")),
+        "reason": reason,
         "regret_upper95": _regret(table, model, alternatives),
         "within_limits": fits,
         "trained_model": trained,
@@ -216,9 +223,7 @@ def _latency(name: str, costs: Costs) -> float:
 
 
 def _regret(table: ScoreTable, model: str, alternatives: list[str]) -> float | None:
-    if not alternatives:
-        return 0.0
-    if table.replicates < statistics.FEWEST_REPLICATES:
+    if not alternatives or table.replicates < statistics.FEWEST_REPLICATES:
         return None
     confidence = 1 - 0.05 / len(alternatives)
     pairs = [(name, model) if table.higher_is_better else (model, name) for name in alternatives]

@@ -68,7 +68,7 @@ def _verdict(table: ScoreTable, result: Decision) -> str:
     excluded = f" Excluded: {numbers.listed(result.excluded)}." if result.excluded else ""
     candidates = numbers.listed(result.candidates)
     if result.decision == "tie":
-        return f"Tie between {candidates}: equivalent within {_amount(table, table.margin)}; {shown}.{excluded}"
+        return f"Tie between {candidates}: equivalent within {amount(table, table.margin)}; {shown}.{excluded}"
     if table.replicates < FEWEST_REPLICATES:
         return f"Undecided between {candidates}: a decision takes {FEWEST_REPLICATES} replicates, this is {table.replicates}; {shown}."
     return f"Undecided between {candidates}; {shown}.{excluded}{_would_decide(result.needed)}"
@@ -101,7 +101,7 @@ def _level(table: ScoreTable, name: str) -> str:
     return f"{shown.value(value)} {shown.label}" if shown.unit == "%" else f"{shown.label} {shown.value(value)}"
 
 
-def _amount(table: ScoreTable, value: float) -> str:
+def amount(table: ScoreTable, value: float) -> str:
     return metric(table.metric).difference(value, signed=False)
 
 

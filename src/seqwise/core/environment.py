@@ -36,7 +36,7 @@ def core_count() -> int:
 
 
 DECIDING = ("kernels/", "models/", "data/", "tasks/", "training/", "comparison/")
-DRAWING = ("page", "wording", "summary", "card", "progress", "verdict_text", "said", "deliver")
+DRAWING = ("page", "wording", "summary", "card", "verdict_text", "said", "deliver")
 """Modules, by the start of a name, that draw and say and decide no number."""
 
 

@@ -50,7 +50,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Raises :class:`UserError` where the file is no whole JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}", fix="remove the folder it is in and run the same command again") from error
 
 
 def sha256_of(path: Path) -> str:

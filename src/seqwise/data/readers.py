@@ -81,6 +81,7 @@ def load_corpus(
     target: str | None = None,
     group: str | None = None,
     header: bool | None = None,
+    for_training: bool = True,
 ) -> Corpus:
     """Read labelled texts; columns that are not named are guessed, and the guess is noted.
 
@@ -89,6 +90,7 @@ def load_corpus(
         validation, test: separate sources with the same columns.
         text, target, group: column names.
         header: whether csv and tsv files have one; None decides by looking at the first file.
+        for_training: demand what training needs: two classes and 10 examples.
 
     Raises :class:`UserError` for a missing column, missing or unknown labels, a single class, or fewer than 10 examples.
     """
@@ -106,7 +108,7 @@ def load_corpus(
             parts.append(_part(tables[-1], choice, split))
     if len(parts) > 1:
         parts[0] = dataclasses.replace(parts[0], given=[split or "train" for split in parts[0].given])
-    return _corpus(source, tables, parts, choice)
+    return _corpus(source, tables, parts, choice, for_training)
 
 
 def _choose(table: Table, text: str | None, target: str | None, group: str | None) -> _Choice:
@@ -191,12 +193,13 @@ def _check_labels_present(labels: list[str], source: str, column: str) -> None:
         )
 
 
-def _corpus(source: str, tables: list[Table], parts: list[_Part], choice: _Choice) -> Corpus:
+def _corpus(source: str, tables: list[Table], parts: list[_Part], choice: _Choice, for_training: bool) -> Corpus:
     texts, labels, groups, given = (
         tuple(value for part in parts for value in getattr(part, name)) for name in ("texts", "labels", "groups", "given")
     )
     counts = collections.Counter(label for label, split in zip(labels, given, strict=True) if split in ("", "train"))
-    _check_classes(counts, parts, choice.target)
+    if for_training:
+        _check_classes(counts, parts, choice.target)
     return Corpus(
         texts=texts,
         labels=labels,

@@ -11,6 +11,7 @@ from transformers.utils import can_return_tuple
 from seqwise.core.errors import UserError
 from seqwise.models.block import BLOCKS
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.dropout import Dropout
 from seqwise.models.initialization import initialize
 from seqwise.models.padding import Padding
 from seqwise.models.positions import input_positions
@@ -45,7 +46,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
         self.positions = input_positions(config)
         self.token_dropout = TokenDropout(config.token_dropout)
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = Dropout(config.embedding_dropout)
         self.layers = nn.ModuleList(BLOCKS[config.body](config, layer) for layer in range(config.num_hidden_layers))
         modern = config.body == "modern"
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False) if modern else nn.Identity()

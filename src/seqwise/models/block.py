@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.dropout import Dropout
 from seqwise.models.mixers import MIXERS
 from seqwise.models.projection import BranchOutput
 
@@ -35,7 +36,7 @@ class ModernBlock(nn.Module):
         self.mixer = build_mixer(config, layer)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False)
         self.feed_forward = GatedFeedForward(config)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor, state: tuple | None, mask: Tensor | None, carry: bool) -> tuple[Tensor, tuple | None]:
         y, state = self.mixer(self.mixer_norm(x), state, mask, carry)
@@ -49,7 +50,7 @@ class ClassicBlock(nn.Module):
     def __init__(self, config: SeqwiseConfig, layer: int):
         super().__init__()
         self.mixer = build_mixer(config, layer)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor, state: tuple | None, mask: Tensor | None, carry: bool) -> tuple[Tensor, tuple | None]:
         y, state = self.mixer(x, state, mask, carry)

@@ -6,6 +6,7 @@ from transformers.utils import can_return_tuple
 
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.dropout import Dropout
 
 
 class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
@@ -14,7 +15,7 @@ class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
     def __init__(self, config: SeqwiseConfig):
         super().__init__(config)
         self.model = SeqwiseModel(config)
-        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.dropout = Dropout(config.classifier_dropout)
         self.score = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
