@@ -64,7 +64,7 @@ CASES = [
     ("no steps for 'lstm'", ["ok.csv", "--size", "30k", "--steps", "rnn=5", "--models", "rnn,lstm"]),
     ("hidden_size 7", ["ok.csv", "--size", "30k", "--steps", "12", "--width", "7"]),
     ("bpe:5", ["ok.csv", "--tokenizer", "bpe:5", "--size", "30k", "--steps", "12"]),
-    ("words", ["ok.csv", "--tokenizer", "words"]),
+    ("syllables", ["ok.csv", "--tokenizer", "syllables"]),
     ("--replicates 0", ["ok.csv", "--replicates", "0"]),
     ("--seed", ["ok.csv", "--seed", "-1"]),
     ("--device", ["ok.csv", "--device", "tpu"]),
