@@ -111,12 +111,12 @@ def test_map_keeps_the_order_and_hands_on_errors():
         engine.map(engine_jobs.fail, [()])
 
 
-def test_the_users_script_is_hidden_and_shown_again():
+def test_the_users_script_is_hidden_and_shown_again(monkeypatch):
     main = sys.modules["__main__"]
-    before = main.__file__
+    monkeypatch.setattr(main, "__file__", "script.py", raising=False)
     with hidden_main():
         assert main.__file__ is None
-    assert main.__file__ == before
+    assert main.__file__ == "script.py"
 
 
 def test_a_script_without_a_guard_runs_once(tmp_path):

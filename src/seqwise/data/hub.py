@@ -36,10 +36,10 @@ def read_hub(source: str, name: str) -> Table:
 
 
 def _places(name: str) -> Iterator[tuple[str, str | None]]:
-    """What ``NAME[/CONFIG]`` may mean, most likely first: owner/name and name/config look the same."""
+    """What ``NAME[/CONFIG]`` may mean, most likely first: owner/name and name/config look the same, a folder is a folder."""
     yield name, None
     parent, _, config = name.rpartition("/")
-    if parent:
+    if parent and not Path(name).is_dir():
         yield parent, config
 
 
