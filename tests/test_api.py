@@ -211,3 +211,19 @@ def test_a_run_without_a_trained_model_has_nothing_to_load(finished):
 def test_frame_is_plain_pandas(finished):
     assert isinstance(finished.frame, pd.DataFrame)
     assert json.loads(finished.frame.to_json())
+
+
+def test_evaluating_on_the_training_file_is_said(finished, tiny_csv, tmp_path):
+    fresh = write_csv(tmp_path / "fresh.csv", *sentences(20, seed=9))
+    assert "trained on this file" in seqwise.evaluate(finished.path, str(tiny_csv))["note"]
+    assert seqwise.evaluate(finished.path, str(fresh))["note"] is None
+
+
+def test_a_device_that_is_not_there(tiny_csv, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(seqwise.UserError, match="no GPU"):
+        seqwise.compare(str(tiny_csv), device="cuda", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

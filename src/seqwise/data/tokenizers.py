@@ -57,7 +57,7 @@ def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> Tokenizer
     if requested == "characters":
         return _characters(texts, "characters as requested")
     if name == "words" and not size:
-        return _words(texts, "words as requested")
+        return _words(_word_counts(texts), "words as requested")
     if name == "bpe":
         return _bpe(texts, _requested_size(size) if sized else None)
     if requested != "auto":
@@ -68,8 +68,9 @@ def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> Tokenizer
         return _characters(texts, f"characters: most texts are one word of at most {SHORT} characters")
     if _without_spaces(texts):
         return _characters(texts, "characters: the texts are in a script without spaces between words")
-    if _unknown_share(texts) <= MOST_UNKNOWN:
-        return _words(texts, "words")
+    known, other = _word_counts(texts[::2]), _word_counts(texts[1::2])
+    if _unknown_share(known, other) <= MOST_UNKNOWN:
+        return _words(known + other, "words")
     return _bpe(texts, None)
 
 
@@ -88,8 +89,7 @@ def _bpe(texts: Sequence[str], size: int | None) -> TokenizerPlan:
     return TokenizerPlan("bpe", vocab_size, True, f"byte-level BPE of {vocab_size} entries for {words} distinct words, lower case")
 
 
-def _words(texts: Sequence[str], why: str) -> TokenizerPlan:
-    counts = _word_counts(texts)
+def _words(counts: collections.Counter[str], why: str) -> TokenizerPlan:
     known = min(sum(count >= 2 for count in counts.values()), MAX_WORDS)
     reason = f"{why}: the {known} most frequent of {len(counts)} that stand there at least twice, lower case"
     return TokenizerPlan("words", len(SPECIAL) + known, True, reason)
@@ -102,9 +102,8 @@ def _word_counts(texts: Iterable[str]) -> collections.Counter[str]:
     return counts
 
 
-def _unknown_share(texts: Sequence[str]) -> float:
-    """The share of words in every second text that stand in none of the others."""
-    known, other = _word_counts(texts[::2]), _word_counts(texts[1::2])
+def _unknown_share(known: collections.Counter[str], other: collections.Counter[str]) -> float:
+    """The share of the words of ``other`` that stand nowhere in ``known``."""
     return sum(count for word, count in other.items() if word not in known) / max(1, other.total())
 
 

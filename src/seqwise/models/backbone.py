@@ -11,7 +11,7 @@ from transformers.utils import can_return_tuple
 from seqwise.core.errors import UserError
 from seqwise.models.block import BLOCKS
 from seqwise.models.config import SeqwiseConfig
-from seqwise.models.dropout import Dropout
+from seqwise.models.dropout import Dropout, TokenDropout
 from seqwise.models.initialization import initialize
 from seqwise.models.padding import Padding
 from seqwise.models.positions import input_positions
@@ -129,22 +129,6 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         positions = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
         past = None if cache is None else cache.tokens.state
         return positions if past is None else positions + past[0].unsqueeze(1)
-
-
-class TokenDropout(nn.Module):
-    """In training, zero whole tokens with probability ``p`` and leave the others as they are.
-
-    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text Classification").
-    """
-
-    def __init__(self, p: float):
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return x
-        return x * torch.empty(x.shape[0], x.shape[1], 1, device=x.device, dtype=x.dtype).bernoulli_(1 - self.p)
 
 
 def require_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

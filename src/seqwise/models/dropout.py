@@ -32,6 +32,22 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+class TokenDropout(nn.Module):
+    """In training, zero whole tokens with probability ``p`` and leave the others as they are.
+
+    Word dropout (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text Classification").
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * torch.empty(x.shape[0], x.shape[1], 1, device=x.device, dtype=x.dtype).bernoulli_(1 - self.p)
+
+
 def random_bytes(count: int) -> Tensor:
     """Uniform bytes (count,) from torch's CPU generator, eight from each draw."""
     words = torch.empty(-(-count // 8), dtype=torch.int64).random_(-(2**63), None)
