@@ -52,3 +52,20 @@ def real_data():
         return root / name
 
     return folder
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capfd):
+    """Run the command line in this process; returns exit code (None for 0), standard output and standard error."""
+    import sys
+
+    from seqwise.cli import main
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["seqwise", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run

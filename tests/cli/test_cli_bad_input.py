@@ -1,12 +1,9 @@
 """A user's mistake is one message that names the culprit and exit code 2: no traceback, nothing left behind."""
 
 import os
-import sys
 
 import numpy as np
 import pytest
-
-from seqwise.cli import main
 
 RANDOM = np.random.default_rng(0)
 FILES = {
@@ -83,17 +80,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
-    """Run the command line in this process; returns exit code, standard output and standard error."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["seqwise", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        return ended.value.code, said.out, said.err
-
-    return run
+def call(run_cli):
+    return run_cli
 
 
 @pytest.mark.parametrize(("culprit", "words"), CASES, ids=[" ".join(words) for _, words in CASES])

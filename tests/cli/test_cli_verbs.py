@@ -18,16 +18,13 @@ VERBS = ("compare", "train", "evaluate", "predict", "models", "report", "doctor"
 
 
 @pytest.fixture
-def call(monkeypatch, capfd):
-    """Run the command line in this process; returns standard output and standard error of a success."""
+def call(run_cli):
+    """Standard output and standard error of a success."""
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["seqwise", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capfd.readouterr()
-        assert ended.value.code in (0, None), said.err
-        return said.out, said.err
+        code, out, err = run_cli(*words)
+        assert code in (0, None), err
+        return out, err
 
     return run
 
