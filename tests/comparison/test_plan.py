@@ -125,6 +125,20 @@ def test_the_body_of_a_trial_is_that_of_its_configuration():
             assert job["config"]["body"] == job["hyperparameters"].get("body", "modern")
 
 
+def test_an_extension_waits_for_every_search_of_its_replicate_and_its_final_run_for_it():
+    jobs = trials(setting(), dataclasses.replace(CHOICE, extended=True))
+    beyond = [job for job in jobs if job["kind"] == "extension"]
+    assert [(job["model"], job["replicate"], job["configuration"]) for job in beyond] == [(m, r, 2) for r in range(3) for m in MODELS]
+    for job in beyond:
+        searches = [other for other in jobs if other["kind"] == "search" and other["replicate"] == job["replicate"]]
+        assert job["after"] == [search["fingerprint"] for search in searches]
+        assert not {"hyperparameters", "edge", "point"} & job.keys()
+        final = next(o for o in jobs if o["kind"] == "final" and (o["model"], o["replicate"]) == (job["model"], job["replicate"]))
+        own = [search["fingerprint"] for search in searches if search["model"] == job["model"]]
+        assert final["after"] == [*own, job["fingerprint"]]
+    assert [job for job in jobs if job["kind"] == "search"] == [job for job in BASE if job["kind"] == "search"]
+
+
 def test_the_space_has_as_many_dimensions_for_all():
     assert {len(values) for values in described_space(setting()).values()} == {5}
 

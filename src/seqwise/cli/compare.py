@@ -32,6 +32,10 @@ def command(
     batch: shared.Batch = None,
     context: shared.Context = None,
     tokenizer: shared.Tokenizer = "auto",
+    extend_search: Annotated[
+        bool | None,
+        typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),
+    ] = None,
     seed: shared.Seed = 0,
     max_latency: Annotated[str | None, typer.Option(help="Recommend only models that answer one example this fast: 5ms.")] = None,
     max_bytes: Annotated[str | None, typer.Option(help="Recommend only models this small on disk: 5MB.")] = None,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.search import SEARCHES
 from seqwise.comparison.statistics import FEWEST_REPLICATES, Estimate, crossed_bootstrap, mean_score
 from seqwise.tasks.task import Task, load_outputs
 
@@ -45,7 +46,7 @@ class Finals:
 
 def complete_replicates(folder: RunFolder, jobs: list[dict[str, Any]]) -> list[int]:
     """Replicates in which every final run and baseline has a record."""
-    waiting = {job["replicate"] for job in jobs if job["kind"] != "search" and folder.record(job["fingerprint"]) is None}
+    waiting = {job["replicate"] for job in jobs if job["kind"] not in SEARCHES and folder.record(job["fingerprint"]) is None}
     return sorted({job["replicate"] for job in jobs} - waiting)
 
 
@@ -54,7 +55,7 @@ def read_finals(folder: RunFolder, jobs: list[dict[str, Any]], replicates: list[
     found: dict[str, Finals] = {}
     fallback = {job["replicate"]: job["fingerprint"] for job in jobs if job["kind"] == "baseline" and job["model"] == trivial}
     for job in jobs:
-        if job["kind"] == "search" or job["replicate"] not in replicates:
+        if job["kind"] in SEARCHES or job["replicate"] not in replicates:
             continue
         own = folder.trial(job["fingerprint"]) / "test.safetensors"
         path = own if own.exists() else folder.trial(fallback[job["replicate"]]) / "test.safetensors"

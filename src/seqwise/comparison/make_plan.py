@@ -33,8 +33,7 @@ RULES = [
     "only the kept configuration of a replicate reads the test split, once",
     "a diverged replicate counts as the majority baseline",
 ]
-
-
+EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
 BASELINE_SECONDS = 1.0
 BASELINE_SECONDS_PER_CHARACTER = 2e-6
 """What fitting TF-IDF and a linear model takes, roughly: a few per cent of any budget that trains anything."""
@@ -103,7 +102,8 @@ def _choice(setting: Setting, folder: RunFolder, engine: LocalEngine, splits: Sp
     steps = {name: -(-count // EVALUATIONS) * EVALUATIONS for name, count in given.items()}
     epochs = min(steps.values()) / machine.per_epoch
     replicates, configurations = options.replicates or LADDER[0][0], options.configurations or LADDER[0][1]
-    return Choice(options.target_parameters, replicates, configurations, steps, None, epochs)
+    extended = bool(options.extend_search) and configurations > 1
+    return Choice(options.target_parameters, replicates, configurations, steps, None, epochs, extended=extended)
 
 
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
@@ -149,6 +149,7 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, per_epoch: in
         "budget_seconds": None if options.steps else options.budget_seconds,
         "replicates": choice.replicates,
         "configurations_per_replicate": choice.configurations,
+        "extended": choice.extended,
         "selection_split": "validation",
         "metric": task.metric,
         "higher_is_better": task.higher_is_better,
@@ -169,7 +170,7 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, per_epoch: in
         "schedule": "warm-up, stable, decay",
         "estimate_seconds": choice.estimate_seconds,
         "within_budget": choice.fits,
-        "rules": RULES,
+        "rules": [*RULES, EXTENDED] if choice.extended else RULES,
     }
 
 

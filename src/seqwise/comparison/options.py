@@ -40,6 +40,8 @@ class Options(Config):
     batch: int | None = None
     context: int | None = None
     tokenizer: str = "auto"
+    extend_search: bool | None = None
+    """One more configuration beyond the space where a kept one lies on its edge; None where the budget decides."""
     seed: int = 0
     device: str = "auto"
     workers: int | None = None

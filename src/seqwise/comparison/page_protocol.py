@@ -111,13 +111,16 @@ def _class_table(classes: Mapping[str, int]) -> Table:
 
 def trials(result: Result) -> Section:
     """Everything that was tried, the failed ones first."""
-    rows = [(model["name"], trial) for model in trained(result) for trial in model.get("trials") or []]
+    rows = [
+        (model["name"], trial) for model in trained(result) for trial in (model.get("trials") or []) + (model.get("extension_trials") or [])
+    ]
     if not rows:
         return Section("trials", "Search trials")
     failed = [(name, trial) for name, trial in rows if trial.get("status", "ok") != "ok"]
     kind = primary(result)
     per = numbers.plural(result["protocol"]["configurations_per_replicate"], "setting")
-    intro = f"In each replicate every model tried the same {per}; the best on the validation data was trained to the end."
+    beyond = ", and one more beyond the edge that any kept one lay on" if result["protocol"].get("extended") else ""
+    intro = f"In each replicate every model tried the same {per}{beyond}; the best on the validation data was trained to the end."
     blocks: list[Block] = [Paragraph(f"{numbers.plural(len(rows), 'trial')}, of which {len(failed) or 'none'} failed.")]
     if failed:
         blocks.append(_trial_table(result, kind, failed, "Failed trials"))

@@ -138,6 +138,8 @@ class Choice:
     estimate_seconds: float | None
     epochs: float
     fits: bool = True
+    extended: bool = False
+    """Whether there is time for one more configuration beyond the space."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,23 +178,43 @@ def choose(setting: Setting, calibration: Calibration, machine: Machine) -> Choi
         if larger.epochs < WANTED_EPOCHS:
             break
         best = larger
-    return best
+    return _extended(setting, calibration, machine, best)
+
+
+def _extended(setting: Setting, calibration: Calibration, machine: Machine, best: Choice) -> Choice:
+    """With room for one more configuration, beyond the space, where five epochs remain and a search is made at all."""
+    wanted = setting.options.extend_search
+    if wanted is False or best.configurations == 1:
+        return best
+    roomy = _choice(setting, calibration, machine, best.target, best.replicates, best.configurations, extended=True)
+    return roomy if wanted or roomy.epochs >= WANTED_EPOCHS else best
 
 
 def _ladder(options: Options) -> list[tuple[int, int]]:
     return [(options.replicates or r, options.configurations or k) for r, k in LADDER]
 
 
-def _choice(setting: Setting, calibration: Calibration, machine: Machine, target: int, replicates: int, configurations: int) -> Choice:
-    """The most steps that so many replicates and configurations allow at a size."""
+def _choice(
+    setting: Setting,
+    calibration: Calibration,
+    machine: Machine,
+    target: int,
+    replicates: int,
+    configurations: int,
+    *,
+    extended: bool = False,
+) -> Choice:
+    """The most steps that so many replicates and configurations allow at a size; one configuration more if the space may be extended."""
     options, speeds = setting.options, calibration.at(target)
     budget = options.budget_seconds or float("inf")
     outside = time.monotonic() - machine.started + machine.fixed(replicates)
     workload = Workload(speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside)
     weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
-    steps = workload.steps(budget, replicates, configurations, weights)
-    estimate = workload.seconds(steps, replicates, configurations)
-    return Choice(target, replicates, configurations, steps, estimate, min(steps.values()) / machine.per_epoch, estimate <= LATE * budget)
+    tried = configurations + extended
+    steps = workload.steps(budget, replicates, tried, weights)
+    estimate = workload.seconds(steps, replicates, tried)
+    epochs = min(steps.values()) / machine.per_epoch
+    return Choice(target, replicates, configurations, steps, estimate, epochs, estimate <= LATE * budget, extended)
 
 
 def flops_of(setting: Setting, target: int) -> dict[str, float]:
@@ -213,8 +235,12 @@ def trials(setting: Setting, choice: Choice) -> list[dict[str, Any]]:
     for replicate in range(choice.replicates):
         found += [_baseline(setting, name, replicate) for name in setting.task.baselines]
         searches = {c.name: _searches(setting, choice, configs[c.name], c, replicate) for c in setting.contenders}
-        for contender in setting.contenders:
-            found += searches[contender.name]
+        found += [search for contender in setting.contenders for search in searches[contender.name]]
+        if choice.extended:
+            every = [search["fingerprint"] for search in found if search["kind"] == "search" and search["replicate"] == replicate]
+            for contender in setting.contenders:
+                searches[contender.name].append(_extension(setting, searches[contender.name][0], choice.configurations, every))
+            found += [searches[contender.name][-1] for contender in setting.contenders]
         found += [_final(setting, choice, configs[c.name], c, replicate, searches[c.name]) for c in setting.contenders]
     return found
 
@@ -237,9 +263,15 @@ def _searches(
         steps = choice.steps[contender.name]
         job = setting.job(configs[values.get("body", "modern")], steps, contender.name, replicate)
         job |= {"kind": "search", "configuration": index, "after": []}
-        job |= {"hyperparameters": values, "edge": edge, "until": round(steps * SEARCH_SHARE)}
+        job |= {"hyperparameters": values, "edge": edge, "point": point, "until": round(steps * SEARCH_SHARE)}
         found.append(_named(setting, job))
     return found
+
+
+def _extension(setting: Setting, search: dict[str, Any], configuration: int, after: list[str]) -> dict[str, Any]:
+    """One more search trial, whose setting depends on what the others of its replicate found."""
+    own = {key: value for key, value in search.items() if key not in ("fingerprint", "hyperparameters", "edge", "point")}
+    return _named(setting, own | {"kind": "extension", "configuration": configuration, "after": after})
 
 
 def _final(

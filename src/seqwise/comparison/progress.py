@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from seqwise.comparison.budget import LATE
 from seqwise.comparison.engine import State
 from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.search import SEARCHES
 from seqwise.core.files import read_json, write_json
 
 TRUSTED = 0.2
@@ -40,7 +41,7 @@ class Work:
 
     def __init__(self, folder: RunFolder, jobs: list[dict[str, Any]], step_cost: dict[str, float]):
         self.folder = folder
-        quarter = {job["fingerprint"]: job["until"] for job in jobs if job["kind"] == "search"}
+        quarter = {job["fingerprint"]: job["until"] for job in jobs if job["kind"] in SEARCHES}
         self.start = {job["fingerprint"]: quarter[job["after"][0]] for job in jobs if job["kind"] == "final"}
         self.weight = {job["fingerprint"]: self._weight(job, step_cost) for job in jobs if job["kind"] != "baseline"}
 

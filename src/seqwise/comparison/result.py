@@ -34,21 +34,26 @@ def best_replicate(task: Task, finals: Finals) -> dict[str, Any] | None:
     return select(finals.records, task, Split.VALIDATION)
 
 
-def _trials(folder: RunFolder, jobs: list[dict[str, Any]], name: str, replicates: list[int], finals: Finals) -> list[dict[str, Any]]:
+def _trials(
+    folder: RunFolder, jobs: list[dict[str, Any]], kind: str, name: str, replicates: list[int], finals: Finals
+) -> list[dict[str, Any]]:
+    """What each trial of a kind of one model came to, those that were not needed left out."""
     kept = {(r["job"]["replicate"], r["job"].get("configuration")) for r in finals.records}
     found = []
     for job in jobs:
-        if job["kind"] != "search" or job["model"] != name or job["replicate"] not in replicates:
+        if job["kind"] != kind or job["model"] != name or job["replicate"] not in replicates:
             continue
         record = folder.record(job["fingerprint"])
         assert record is not None
+        if record["status"] == "skipped":
+            continue
         best = record["best"]
         found.append(
             {
                 "replicate": job["replicate"],
                 "configuration": job["configuration"],
-                "hyperparameters": job["hyperparameters"],
-                "edge": job["edge"],
+                "hyperparameters": record["job"].get("hyperparameters", {}),
+                "edge": record["job"].get("edge", []),
                 "status": record["status"],
                 "error": record.get("error"),
                 "validation": best and {key: best[key] for key in ("accuracy", "macro_f1", "log_loss")},
@@ -84,7 +89,8 @@ def trained_model(
         "parameters": best["parameters"] if best else plan["parameters"][contender.name],
         "hyperparameters": best["job"]["hyperparameters"] if best else {},
         "architecture": best["job"]["config"] if best else None,
-        "trials": _trials(folder, plan["trials"], contender.name, replicates, finals),
+        "trials": _trials(folder, plan["trials"], "search", contender.name, replicates, finals),
+        "extension_trials": _trials(folder, plan["trials"], "extension", contender.name, replicates, finals),
         "learning_curve": _curve(finals),
         "cost": NO_COST
         | costs.get(contender.name, {})

@@ -60,6 +60,8 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
     parts = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
+    if protocol["extended"]:
+        parts.append("--extend-search")
     return shlex.join(["seqwise", "compare", options.source, *parts])
 
 

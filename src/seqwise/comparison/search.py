@@ -12,6 +12,8 @@ from seqwise.core.errors import UserError
 from seqwise.data.splits import Split
 from seqwise.tasks.task import Task
 
+SEARCHES = ("search", "extension")
+"""Kinds of trials that end early and are selected from."""
 EDGE = 0.1
 """A kept point this close to an end of a range, as a share of the range, is flagged."""
 

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from seqwise.comparison.extension import extended, reached_ends
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.search import select
+from seqwise.comparison.search import SHARED, select
 from seqwise.core.files import read_json, write_json
 from seqwise.data.splits import Split
 from seqwise.models.accounting import count_parameters
@@ -108,13 +109,30 @@ def run_search(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[s
     return _record(job, trainer)
 
 
+def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
+    """One more configuration, beyond the edges that any model's kept one of this replicate lies on; skipped where there are none."""
+    task: Task = TASKS[job["task"]]()
+    tried = [record for fingerprint in job["after"] if (record := folder.record(fingerprint))]
+    names = {record["job"]["model"] for record in tried}
+    kept = {name: select([r for r in tried if r["job"]["model"] == name], task, Split.VALIDATION) for name in names}
+    ends = reached_ends(record["job"]["point"] for record in kept.values() if record)
+    own = kept[job["model"]]
+    if not ends or own is None:
+        return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+    point = extended(own["job"]["point"], ends)
+    names_beyond = [SHARED[index].name for index, _ in sorted(ends)]
+    values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(SHARED, point, strict=False)}
+    moved = {"hyperparameters": values, "config": own["job"]["config"], "edge": [f"{name} beyond" for name in names_beyond], "point": point}
+    return run_search(job | moved, folder, place)
+
+
 def run_final(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
     """Finish the configuration that did best on validation; read the test split once, with the best weights."""
     task: Task = TASKS[job["task"]]()
-    tried = [folder.record(fingerprint) for fingerprint in job["after"]]
-    chosen = select([record for record in tried if record], task, Split.VALIDATION)
+    tried = [record for fingerprint in job["after"] if (record := folder.record(fingerprint)) and record["status"] != "skipped"]
+    chosen = select(tried, task, Split.VALIDATION)
     if chosen is None:
-        return _nothing_to_finish(job, [record for record in tried if record])
+        return _nothing_to_finish(job, tried)
     own = job | {"hyperparameters": chosen["job"]["hyperparameters"], "config": chosen["job"]["config"]}
     own |= {"configuration": chosen["job"]["configuration"], "edge": chosen["job"]["edge"]}
     trainer = build_trainer(own, folder, place)
@@ -177,6 +195,7 @@ def run_baseline(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict
 
 KINDS: dict[str, Callable[[Mapping[str, Any], RunFolder, Path], dict[str, Any]]] = {
     "search": run_search,
+    "extension": run_extension,
     "final": run_final,
     "baseline": run_baseline,
 }
