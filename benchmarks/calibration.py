@@ -12,12 +12,9 @@ from runs import compare
 
 from seqwise.comparison.finals import read_finals
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.prepare import label_ids
 from seqwise.comparison.scores import ScoreTable
 from seqwise.comparison.verdict import decide
 from seqwise.core.files import read_json
-from seqwise.data.readers import load_corpus
-from seqwise.data.splits import make_splits
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import Task
 
@@ -37,7 +34,7 @@ def aa_bank(bench: Bench) -> Findings:
     options = {"models": "a=lstm", "size": "30k", "replicates": size, "configurations": bench.choose(2, 1), "seed": bench.seed}
     result = compare(str(data), run, steps=bench.choose(600, 48), **options)
     task: Task = TASKS[result["task"]]()
-    scores = _bank_scores(task, run, data, size, bench.seed)
+    scores = _bank_scores(task, run, size)
     rng = np.random.default_rng(bench.seed)
     alpha = result["protocol"]["alpha"]
     draws = [rng.permutation(size)[: 2 * REPLICATES] for _ in range(comparisons)]
@@ -59,12 +56,13 @@ def aa_bank(bench: Bench) -> Findings:
     )
 
 
-def _bank_scores(task: Task, run: Path, data: Path, size: int, seed: int) -> dict[str, list[np.ndarray]]:
+def _bank_scores(task: Task, run: Path, size: int) -> dict[str, list[np.ndarray]]:
     """Per-unit scores of the model and of the trivial baseline, one array (U,) per replicate."""
-    corpus = load_corpus(str(data))
-    truth = label_ids(corpus)[make_splits(corpus, replicates=size, seed=seed).replicates[0].test]
     finals = read_finals(RunFolder(run), read_json(run / "plan.json")["trials"], list(range(size)), task.trivial)
-    found = {name: [task.unit_scores(outputs, truth) for outputs in finals[name].outputs] for name in ("a", task.trivial)}
+    found = {
+        name: [task.unit_scores(*pair) for pair in zip(finals[name].outputs, finals[name].truths, strict=True)]
+        for name in ("a", task.trivial)
+    }
     reported = {model["name"]: model["scores"] for model in read_json(run / "comparison.json")["models"]}
     np.testing.assert_allclose([rows.mean() for rows in found["a"]], reported["a"][task.metric]["per_replicate"])
     return found

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
+from decoding import decoding
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
+from language import nanogpt, wikitext
 from padding import padding
 from runs import REAL_RUNS, real_run
 from speed import speed
@@ -23,11 +25,14 @@ Step = Callable[[Bench], Findings]
 STEPS: dict[str, Step] = {
     "speed": speed,
     "startup": startup,
+    "decoding": decoding,
     "shuffled": shuffled,
     "kill": kill,
     "aa-bank": aa_bank,
     "aa-end-to-end": aa_end_to_end,
     **{name: functools.partial(real_run, name=name) for name in REAL_RUNS},
+    "nanogpt": nanogpt,
+    "wikitext2-1h": wikitext,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

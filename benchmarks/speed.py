@@ -22,13 +22,12 @@ from startup import planned, startup
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.cost import matmul_peak
 from seqwise.comparison.engine import LocalEngine
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, parameters, solve
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.comparison.trial import Reporter, accelerator_for
 from seqwise.data.batching import TokenSet, collate
 from seqwise.models.accounting import mixers, training_flops
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASKS
-from seqwise.tasks.task import SplitFeed
 from seqwise.training.loop import Trainer, TrainingConfig
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
@@ -67,7 +66,8 @@ def config_of(name: str, length: int) -> SeqwiseConfig:
         context=length,
         bidirectional=True,
     )
-    config = solve(parse_contenders((name,))[0], shape, "modern", parameters, float(SIZE))
+    task = TASKS["text-classification"]()
+    config = solve(parse_contenders((name,))[0], shape, "modern", lambda config: float(task.parameters(config).non_embedding), float(SIZE))
     config.hidden_dropout = config.embedding_dropout = config.classifier_dropout = DROPOUT
     return config
 
@@ -84,7 +84,7 @@ def our_loop(config: SeqwiseConfig, work: Workload, place: Path) -> Loop:
     """The Trainer as a trial uses it, with its report of progress and its batches made from tokens."""
     task, tokens = TASKS["text-classification"](), work.tokens(0)
     torch.manual_seed(0)
-    feed = SplitFeed(task, tokens, tokens, batch_size=work.batch, seed=0)
+    feed = task.feed(tokens, tokens, batch_size=work.batch, seed=0)
     trainer = Trainer(task.build(config), feed, TrainingConfig(steps=ENDLESS), folder=None, accelerator=accelerator_for("cpu"))
     reporter = Reporter(place / "progress.json", ENDLESS)
 
@@ -99,7 +99,7 @@ def bare_loop(config: SeqwiseConfig, work: Workload) -> Loop:
     task, tokens = TASKS["text-classification"](), work.tokens(0)
     torch.manual_seed(0)
     model = task.build(config).train()
-    order = SplitFeed(task, tokens, tokens, batch_size=work.batch, seed=0).batches
+    order = task.feed(tokens, tokens, batch_size=work.batch, seed=0).batches
     batches = [collate(tokens, order.batch(step)) for step in range(BATCHES)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
 

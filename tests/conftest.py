@@ -41,6 +41,30 @@ def finished(shared_folder, tiny_csv):
         )
 
 
+@pytest.fixture(scope="session")
+def finished_text(shared_folder):
+    """A finished comparison of two language models on text made here. Not to be changed; copy its folder first."""
+    from rich.console import Console
+
+    import seqwise
+
+    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu", "context": 32}
+    with (shared_folder / "text.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = shared_folder / "tiny.txt"
+        if not path.exists():
+            path.write_text("\n".join(sentences(600)[0]))
+        return seqwise.compare(
+            str(path),
+            task="text-generation",
+            models="lstm,transformer",
+            out=shared_folder / "run-text",
+            console=Console(quiet=True),
+            command="seqwise compare tiny.txt",
+            **settings,
+        )
+
+
 @pytest.fixture
 def real_data():
     """A function from a data set's name to its folder; skips the test where the folder is absent."""

@@ -13,7 +13,7 @@ import seqwise
 from seqwise.core.registry import Registry
 
 ROOT = Path(seqwise.__file__).parent
-ORDER = ("core", "report", "kernels", "models", "nn", "data", "tasks", "training", "comparison", "predictor", "api", "cli")
+ORDER = ("core", "report", "kernels", "models", "nn", "data", "tasks", "training", "comparison", "predictor", "generator", "api", "cli")
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -16,10 +16,12 @@ _PUBLIC = {
     "train": "seqwise.api",
     "evaluate": "seqwise.api",
     "predict": "seqwise.api",
+    "generate": "seqwise.api",
     "load": "seqwise.api",
     "SeqwiseConfig": "seqwise.models.config",
     "SeqwiseModel": "seqwise.models.backbone",
     "SeqwiseForSequenceClassification": "seqwise.models.heads",
+    "SeqwiseForCausalLM": "seqwise.models.causal_lm",
     "UserError": "seqwise.core.errors",
 }
 

@@ -112,6 +112,16 @@ def make_options(source: str, **values: Any) -> Options:
     return Options(source=str(source), **values)
 
 
+TEXT_DEMOS = ("demo:python", "demo:docs")
+TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
+
+
+def guess_task(source: str) -> str:
+    """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
+    return "text-generation" if running else "text-classification"
+
+
 def quiet_libraries() -> None:
     """Keep the libraries' own progress bars and notices out of ours."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -136,6 +146,8 @@ def compare(
 
     command = options.pop("command", None) or f"seqwise.compare({source!r}, ...)"
     started = options.pop("started", None)
+    if options.get("task") is None:
+        options["task"] = guess_task(str(source))
     checked = make_options(source, **options)
     quiet_libraries()
     from seqwise.comparison.start import run_comparison
@@ -175,7 +187,9 @@ def predict(source: str | Path, texts: Sequence[str] | str) -> list[dict[str, An
 def evaluate(
     source: str | Path, data: str, *, text: str | None = None, target: str | None = None, header: bool | None = None
 ) -> dict[str, Any]:
-    """Scores of a run's recommended model, or of a model folder, on labelled data; intervals are over its examples."""
+    """Scores of a run's recommended model on labelled data, or of its language model on text; intervals are over examples or blocks."""
+    if _is_language_model(Path(source)):
+        return _evaluate_text(str(source), data, text)
     from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.readers import load_corpus
     from seqwise.predictor import load_predictor
@@ -198,6 +212,45 @@ def evaluate(
         scores[name]["ci95"] = clipped(units_only([values]), 0.0, 1.0 if name == task.metric else np.inf)["ci95"]
     note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
     return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores, "note": note}
+
+
+def _is_language_model(folder: Path) -> bool:
+    if (folder / "comparison.json").exists():
+        return read_json(folder / "comparison.json")["task"] == "text-generation"
+    return (folder / "config.json").exists() and "ForCausalLM" in str(read_json(folder / "config.json").get("architectures"))
+
+
+def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
+    from seqwise.comparison.finals import clipped, units_only
+    from seqwise.data.corpora import load_text_corpus
+    from seqwise.data.streams import encode_text
+    from seqwise.generator import load_language_model
+    from seqwise.tasks import TASKS
+    from seqwise.tasks.running_text import BETWEEN_DOCUMENTS, check_long_enough
+
+    model, tokenizer = load_language_model(source)
+    corpus, task = load_text_corpus(data, text=text), TASKS["text-generation"]()
+    stream = encode_text(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), tokenizer.model_max_length)
+    check_long_enough(stream, data)
+    outputs = task.outputs(model, stream, final=True)
+    scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, stream.truth).items()}
+    additive = {task.metric: task.unit_scores(outputs, stream.truth)} | task.describing_scores(outputs, stream.truth)
+    for name, values in additive.items():
+        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name))["ci95"]
+    note = "the model was trained on this text: these scores do not say how it does on new text" if _trained_on(source, data) else None
+    return {"model": source, "name": Path(source).name, "data": data, "examples": stream.units, "scores": scores, "note": note}
+
+
+def generate(source: str | Path, prompt: str, **sampling: Any) -> str:
+    """A language model's continuation of ``prompt``, by a run folder or a model folder.
+
+    Args:
+        sampling: ``tokens``, ``temperature``, ``top_k``, ``beams`` and ``seed``, as of the command line.
+    """
+    from seqwise.generator import Sampling, load_language_model
+    from seqwise.generator import generate as write_on
+
+    return write_on(*load_language_model(str(source)), prompt, Sampling(**sampling))
 
 
 def _trained_on(source: str | Path, data: str) -> bool:

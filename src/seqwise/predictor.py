@@ -11,6 +11,7 @@ from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 
 MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
+AUTO_CLASSES = {"SeqwiseForSequenceClassification": "AutoModelForSequenceClassification", "SeqwiseForCausalLM": "AutoModelForCausalLM"}
 
 
 class Predictor(Protocol):
@@ -54,20 +55,19 @@ class BaselinePredictor:
 def load_model(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer of a Hugging Face folder, through the Auto classes.
 
-    Raises :class:`UserError` for a folder that is damaged or holds no classifier; weights are read from safetensors only.
+    Raises :class:`UserError` for a folder that is damaged or holds neither classifier nor language model; weights are read from
+    safetensors only.
     """
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    import transformers
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    _check_model_folder(folder)
+    auto = getattr(transformers, _auto_class(folder))
     try:
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
+        model, info = auto.from_pretrained(folder, use_safetensors=True, local_files_only=True, output_loading_info=True)
         if info["missing_keys"]:
             raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # whatever a damaged file makes the libraries raise
         raise UserError(
             f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind"
@@ -75,7 +75,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _check_model_folder(folder: Path) -> None:
+def _auto_class(folder: Path) -> str:
     """Raises :class:`UserError` where a file is missing or the model is none of ours, whose texts are encoded in another way."""
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / name).exists():
@@ -83,6 +83,10 @@ def _check_model_folder(folder: Path) -> None:
     config = _read(folder / "config.json")
     if config.get("model_type") != "seqwise":
         raise UserError(f"{folder} holds a model of type '{config.get('model_type')}'", expected=MODEL_FOLDER)
+    architecture, *_ = config.get("architectures") or ["SeqwiseForSequenceClassification"]
+    if architecture not in AUTO_CLASSES:
+        raise UserError(f"{folder} holds a {architecture}", expected=" or ".join(AUTO_CLASSES))
+    return AUTO_CLASSES[architecture]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -106,6 +110,8 @@ def load_predictor(source: str) -> Predictor:
     if (folder / "baseline.json").exists():
         return _load_baseline(folder)
     model, tokenizer = load_model(folder)
+    if model.can_generate():
+        raise UserError(f"{source} holds a language model, which labels nothing", fix="`seqwise generate` writes with it")
     labels = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
     return NeuralPredictor(model, tokenizer, labels, folder.name)
 

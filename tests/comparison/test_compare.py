@@ -112,7 +112,9 @@ def test_scores_follow_from_the_answers_on_disk(finished, result, records, tiny_
         mine = [r for r in records if r["job"]["model"] == model["name"] and r["job"]["kind"] != "search"]
         for record in mine:
             place, replicate = finished.path / "trials" / record["job"]["fingerprint"], record["job"]["replicate"]
-            scores = task.metrics(load_outputs(place / "test.safetensors"), labels[splits[replicate].test])
+            outputs, truth = load_outputs(place / "test.safetensors")
+            np.testing.assert_array_equal(truth, labels[splits[replicate].test])
+            scores = task.metrics(outputs, truth)
             assert scores == record["test"]
             for name, score in model["scores"].items():
                 assert score["per_replicate"][replicate] == scores[name]

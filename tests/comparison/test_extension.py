@@ -9,8 +9,10 @@ from rich.console import Console
 
 import seqwise
 from seqwise.comparison.extension import BEYOND, extended, reached_ends
-from seqwise.comparison.search import SHARED
+from seqwise.comparison.search import shared
+from seqwise.tasks import TASKS
 
+SHARED = shared(TASKS["text-classification"]())
 shares = st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5)
 
 

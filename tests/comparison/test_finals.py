@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqwise.comparison.finals import TestData, by_length, clipped, complete_replicates, model_scores, read_finals, units_only
+from seqwise.comparison.finals import Finals, TestData, breakdowns, clipped, complete_replicates, model_scores, read_finals, units_only
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.statistics import Estimate
 from seqwise.core.files import write_json
@@ -28,7 +28,7 @@ def made(replicates: int, units: int, seed: int = 0, folds: bool = False):
         answers = np.where(rng.random(len(truth)) < 0.8, truth, rng.integers(0, 3, len(truth)))
         outputs.append((0.7 * np.eye(3)[answers] + 0.1).astype(np.float32))
     lengths = [rng.integers(1, 50, len(truth)) for truth in labels]
-    return outputs, TestData(labels, lengths if folds else [lengths[0]] * replicates, not folds, 0.2 if folds else None)
+    return Finals([], outputs, labels), TestData(lengths if folds else [lengths[0]] * replicates, not folds, 0.2 if folds else None)
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60))
@@ -64,11 +64,11 @@ def test_an_interval_stays_in_the_range_of_its_metric():
 @pytest.mark.parametrize("folds", [False, True])
 @pytest.mark.parametrize("replicates", [1, 2, 3, 5])
 def test_scores_are_the_means_over_replicates_inside_their_intervals(replicates, folds):
-    outputs, data = made(replicates, 40, folds=folds)
-    found = model_scores(TASK, outputs, data, np.random.default_rng(0))
+    finals, data = made(replicates, 40, folds=folds)
+    found = model_scores(TASK, finals, data, np.random.default_rng(0))
     assert list(found) == ["accuracy", "macro_f1", "log_loss"]
     for name, score in found.items():
-        per_replicate = [TASK.metrics(o, y)[name] for o, y in zip(outputs, data.labels, strict=True)]
+        per_replicate = [TASK.metrics(o, y)[name] for o, y in zip(finals.outputs, finals.truths, strict=True)]
         assert score["per_replicate"] == per_replicate
         assert score["mean"] == pytest.approx(np.mean(per_replicate), abs=1e-6 if not folds else 0.02)
         if score["ci95"]:
@@ -77,15 +77,15 @@ def test_scores_are_the_means_over_replicates_inside_their_intervals(replicates,
 
 
 def test_the_same_seed_gives_the_same_bootstrap():
-    outputs, data = made(4, 30)
-    assert model_scores(TASK, outputs, data, np.random.default_rng(1)) == model_scores(TASK, outputs, data, np.random.default_rng(1))
+    made_up = made(4, 30)
+    assert model_scores(TASK, *made_up, np.random.default_rng(1)) == model_scores(TASK, *made_up, np.random.default_rng(1))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(3, 5), st.integers(4, 60), st.integers(0, 99), st.booleans())
 def test_buckets_of_length_hold_every_example_once(replicates, units, seed, folds):
-    outputs, data = made(replicates, units, seed, folds)
-    found = by_length(TASK, outputs, data)
+    finals, data = made(replicates, units, seed, folds)
+    found = breakdowns(TASK, finals, data)["by_length"]
     lengths = np.concatenate(data.lengths) if folds else data.lengths[0]
     for bucket in found:
         inside = (lengths >= bucket["from"]) & (lengths <= bucket["to"])
@@ -100,7 +100,7 @@ def test_quality_by_length_is_that_of_the_bucket():
     labels = np.zeros(20, int)
     right = np.array([True] * 10 + [False] * 10)
     outputs = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9]).astype(np.float32)
-    found = by_length(TASK, [outputs] * 3, TestData([labels] * 3, [lengths] * 3, True, None))
+    found = breakdowns(TASK, Finals([], [outputs] * 3, [labels] * 3), TestData([lengths] * 3, True, None))["by_length"]
     assert [bucket["mean"] for bucket in found if bucket["to"] < 50] == [1.0] * sum(bucket["to"] < 50 for bucket in found)
     assert found[-1]["to"] == 50
     assert sum(bucket["examples"] for bucket in found) == 20
@@ -124,7 +124,7 @@ def folder(tmp_path):
             write_json(found.trial(job["fingerprint"]) / "record.json", {"job": job, "status": status, "error": "broke"})
             if status == "ok" and kind != "search":
                 value = len(jobs) / 100
-                save_outputs(found.trial(job["fingerprint"]) / "test.safetensors", np.full((3, 2), value, np.float32))
+                save_outputs(found.trial(job["fingerprint"]) / "test.safetensors", np.full((3, 2), value, np.float32), np.zeros(3))
     return found, jobs
 
 

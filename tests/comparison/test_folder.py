@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from seqwise.comparison.folder import RunFolder
@@ -12,7 +11,6 @@ from seqwise.comparison.start import check_folder, request_fingerprint
 from seqwise.core.errors import UserError
 from seqwise.core.files import write_json
 from seqwise.data.readers import load_corpus
-from seqwise.data.splits import Split, Splits
 
 HOLD = """
 import pathlib, sys
@@ -69,14 +67,6 @@ def test_a_folder_with_a_plan_or_one_that_was_there_stays(tmp_path):
     with pytest.raises(UserError, match="no"), RunFolder(tmp_path / "mine").locked():
         raise UserError("no")
     assert (tmp_path / "mine").exists()
-
-
-def test_splits_come_back(tmp_path):
-    folder = RunFolder(tmp_path)
-    splits = Splits(np.array([0, 3]), np.array([1]), np.array([2, 4]))
-    folder.write_splits(2, splits)
-    for split in Split:
-        np.testing.assert_array_equal(folder.splits(2)[split], splits.indices(split))
 
 
 def test_a_record_that_is_not_there_is_none(tmp_path):

@@ -69,7 +69,7 @@ def test_answer_comes_first():
     assert isinstance(row, Row)
     assert [block.headline for block in row.blocks] == ["Use lstm", "The winner is lstm"]
     assert isinstance(chart, Figure)
-    assert "At worst it is 0.4 points of accuracy behind any alternative" in row.blocks[0].text
+    assert "At worst lstm is 0.4 points of accuracy behind any alternative" in row.blocks[0].text
 
 
 def test_all_sections_are_there():

@@ -8,7 +8,8 @@ import pytest
 from seqwise.comparison import plan as plan_module
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.options import Options
-from seqwise.comparison.plan import Choice, Setting, default_batch_size, described_space, trials
+from seqwise.comparison.plan import Choice, Setting, described_space, trials
+from seqwise.tasks.labelled_texts import LabelledTexts
 from seqwise.tasks.text_classification import TextClassification
 
 MODELS = ("rnn", "lstm", "transformer")
@@ -145,4 +146,4 @@ def test_the_space_has_as_many_dimensions_for_all():
 
 def test_the_batch_size_follows_from_the_data_alone():
     lengths = [[3, 9, 30], [64] * 5, [64, 65, 66], [1, 300, 300]]
-    assert [default_batch_size(np.array(found)) for found in lengths] == [64, 64, 32, 32]
+    assert [LabelledTexts().default_batch_size(np.array(found)) for found in lengths] == [64, 64, 32, 32]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqwise.comparison.contenders import parse_contenders
-from seqwise.comparison.search import SHARED, Dimension, hyperparameters, points, select, space
+from seqwise.comparison.search import Dimension, hyperparameters, points, select, shared, space
 from seqwise.core.errors import UserError
 from seqwise.data.splits import Split
 from seqwise.models.config import POSITIONS
@@ -13,6 +13,7 @@ from seqwise.tasks.text_classification import TextClassification
 
 CONTENDERS = parse_contenders(("rnn", "lstm", "gru", "transformer", "lstm+attention", "rnn+attention"))
 TASK = TextClassification()
+SHARED = shared(TASK)
 shares = st.floats(0, 1, exclude_max=True)
 
 
@@ -21,9 +22,9 @@ def record(accuracy, loss=1.0, status="ok"):
 
 
 def test_every_family_has_as_many_dimensions_and_the_shared_ones():
-    assert {len(space(contender)) for contender in CONTENDERS} == {len(SHARED) + 2}
-    assert all(space(contender)[: len(SHARED)] == SHARED for contender in CONTENDERS)
-    assert all(len({dimension.name for dimension in space(contender)}) == len(SHARED) + 2 for contender in CONTENDERS)
+    assert {len(space(contender, TASK)) for contender in CONTENDERS} == {len(SHARED) + 2}
+    assert all(space(contender, TASK)[: len(SHARED)] == SHARED for contender in CONTENDERS)
+    assert all(len({dimension.name for dimension in space(contender, TASK)}) == len(SHARED) + 2 for contender in CONTENDERS)
 
 
 @given(st.integers(1, 40), st.integers(0, 2**31))
@@ -45,14 +46,14 @@ def test_four_points_fill_every_quarter_of_every_dimension():
 
 def test_the_shared_values_are_the_same_for_every_family():
     for point in points(4, 7):
-        values = [hyperparameters(contender, point)[0] for contender in CONTENDERS]
+        values = [hyperparameters(contender, point, TASK)[0] for contender in CONTENDERS]
         assert len({tuple(value[dimension.name] for dimension in SHARED) for value in values}) == 1
 
 
 @given(st.lists(shares, min_size=5, max_size=5), st.sampled_from(CONTENDERS))
 def test_values_lie_in_their_ranges(point, contender):
-    values, edges = hyperparameters(contender, point)
-    for dimension, share in zip(space(contender), point, strict=True):
+    values, edges = hyperparameters(contender, point, TASK)
+    for dimension, share in zip(space(contender, TASK), point, strict=True):
         value = values[dimension.name]
         if dimension.choices:
             assert value in dimension.choices
@@ -68,7 +69,7 @@ def test_a_logarithmic_range_has_its_geometric_mean_in_the_middle():
 
 
 def test_positions_of_the_space_exist():
-    found = {choice for c in CONTENDERS for d in space(c) if d.name == "position_embedding" for choice in d.choices}
+    found = {choice for c in CONTENDERS for d in space(c, TASK) if d.name == "position_embedding" for choice in d.choices}
     assert found <= set(POSITIONS)
     assert len(found) > 1
 

@@ -5,12 +5,27 @@ import torch
 
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.options import SIZES
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, flops, parameters, solve
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.core.errors import UserError
+from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.heads import SeqwiseForSequenceClassification
+from seqwise.tasks.text_classification import TextClassification
+from seqwise.tasks.text_generation import TextGeneration
 
 CONTENDERS = parse_contenders(("rnn", "lstm", "gru", "transformer", "lstm+attention", "attention+rnn+gru"))
 LENGTHS = [3, 8, 20, 90]
+
+
+def parameters(config) -> float:
+    return float(TextClassification().parameters(config).non_embedding)
+
+
+def parameters_of_language_model(config) -> float:
+    return float(TextGeneration().parameters(config).non_embedding)
+
+
+def flops(lengths):
+    return lambda config: TextClassification().flops_per_token(config, lengths)
 
 
 def shape(target: int, **changes) -> Shape:
@@ -39,6 +54,17 @@ def test_the_count_is_that_of_the_model_itself(contender, target):
         total = sum(parameter.numel() for parameter in model.parameters())
         embedding = model.model.embed_tokens.weight.numel()
         assert total - embedding == parameters(config)
+
+
+@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda c: c.name)
+def test_language_models_match_with_their_head(contender):
+    for body in contender.bodies:
+        config = solve(contender, shape(100_000, classes=0, bidirectional=False), body, parameters_of_language_model, 100_000.0)
+        with torch.device("meta"):
+            model = SeqwiseForCausalLM(config)
+        total = sum(parameter.numel() for parameter in model.parameters())
+        assert total - model.model.embed_tokens.weight.numel() == parameters_of_language_model(config)
+        assert abs(parameters_of_language_model(config) / 100_000 - 1) <= 0.01
 
 
 @pytest.mark.parametrize("target", [30_000, 100_000, 1_000_000])

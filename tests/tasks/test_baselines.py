@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from seqwise.tasks import TASKS
-from seqwise.tasks.text_classification import Majority, TfidfLinear
+from seqwise.tasks.text_baselines import Majority, TfidfLinear
 
 BASELINES = TASKS["text-classification"].baselines
 WORDS = {0: "sun warm beach", 1: "snow ice cold", 2: "goal match ball"}

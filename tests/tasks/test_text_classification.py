@@ -12,8 +12,8 @@ from seqwise.core.errors import UserError
 from seqwise.data.batching import TokenSet
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASKS
-from seqwise.tasks.task import SplitFeed, load_outputs, save_outputs
-from seqwise.tasks.text_classification import TextClassification, log_loss_rows
+from seqwise.tasks.task import load_outputs, save_outputs
+from seqwise.tasks.text_classification import TextClassification, class_results, log_loss_rows, samples
 from seqwise.tasks.text_classification import confusion_matrix as our_confusion
 
 TASK = TextClassification()
@@ -48,7 +48,7 @@ def test_metrics_are_those_of_scikit_learn(found):
 def test_figures_per_class_are_those_of_scikit_learn(found):
     outputs, labels = found
     classes = outputs.shape[1]
-    rows = TASK.results(outputs, labels, tuple("abcdef"[:classes]))["per_class"]
+    rows = class_results(outputs, labels, tuple("abcdef"[:classes]))["per_class"]
     expected = precision_recall_fscore_support(labels, outputs.argmax(1), labels=range(classes), zero_division=0)
     for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
         np.testing.assert_allclose([row[name] for row in rows], values, atol=1e-12)
@@ -77,7 +77,7 @@ def test_mistakes_are_the_most_confident_and_disagreements_real():
     labels = np.array([0, 0, 1, 1])
     best = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2], [0.1, 0.9]])
     other = np.array([[0.9, 0.1], [0.3, 0.7], [0.2, 0.8], [0.1, 0.9]])
-    found = TASK.samples({"a": best, "b": other}, "a", labels, ["t0", "t1", "t2", "t3"], ("no", "yes"))
+    found = samples({"a": best, "b": other}, "a", labels, ["t0", "t1", "t2", "t3"], ("no", "yes"))
     assert [(row["text"], row["truth"], row["predicted"]) for row in found["mistakes"]] == [("t2", "yes", "no"), ("t1", "no", "yes")]
     assert found["mistakes"][0]["confidence"] == 0.8
     assert found["disagreements"] == [{"text": "t2", "truth": "yes", "predictions": {"a": "no", "b": "yes"}}]
@@ -97,14 +97,16 @@ def test_outputs_are_in_the_order_of_the_examples_and_alone_as_together():
 
 def test_saved_outputs_come_back(tmp_path):
     outputs = np.random.default_rng(0).random((7, 3), dtype=np.float32)
-    save_outputs(tmp_path / "a" / "test.safetensors", outputs[:, ::-1])
-    np.testing.assert_array_equal(load_outputs(tmp_path / "a" / "test.safetensors"), outputs[:, ::-1])
+    truth = np.arange(7)
+    save_outputs(tmp_path / "a" / "test.safetensors", outputs[:, ::-1], truth)
+    for found, wanted in zip(load_outputs(tmp_path / "a" / "test.safetensors"), (outputs[:, ::-1], truth), strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_the_feed_trains_on_train_and_scores_validation():
     train = TokenSet.from_lists([[1], [2], [3], [4]], [0, 1, 0, 1])
     validation = TokenSet.from_lists([[5], [6]], [1, 1])
-    feed = SplitFeed(TASK, train, validation, batch_size=2, seed=0)
+    feed = TASK.feed(train, validation, batch_size=2, seed=0)
     seen = torch.cat([feed.batch(step)["input_ids"] for step in range(2)]).flatten()
     assert sorted(seen.tolist()) == [1, 2, 3, 4]
     assert [feed.epoch(step) for step in (0, 1, 2, 5)] == [0, 0.5, 1, 2.5]

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from seqwise.data.batching import TokenSet
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.heads import SeqwiseForSequenceClassification
-from seqwise.tasks.task import SplitFeed
-from seqwise.tasks.text_classification import TextClassification
+from seqwise.tasks.text_classification import ExampleFeed, TextClassification
 from seqwise.training.loop import Progress, Trainer, TrainingConfig
 
 STEPS = 12
@@ -37,7 +36,7 @@ def trainer(folder=None, mixer="lstm", **changes) -> Trainer:
         vocab_size=30, layer_types=layers, embedding_size=6, hidden_size=8, intermediate_size=12, num_labels=2, bidirectional=True
     )
     config.hidden_dropout = config.embedding_dropout = config.classifier_dropout = 0.3
-    feed = SplitFeed(TextClassification(), TRAIN, VALIDATION, batch_size=8, seed=0)
+    feed = ExampleFeed(TextClassification(), TRAIN, VALIDATION, batch_size=8, seed=0)
     training = TrainingConfig(**{"steps": STEPS, "evaluations": 4, "learning_rate": 0.02} | changes)
     return Trainer(SeqwiseForSequenceClassification(config), feed, training, folder=folder, accelerator=Accelerator(cpu=True))
 

@@ -16,7 +16,7 @@ def command(
     target: shared.TargetColumn = None,
     group: shared.Group = None,
     header: shared.Header = None,
-    task: Annotated[str, typer.Option(help="Hugging Face's tag of the task.")] = "text-classification",
+    task: shared.Task = None,
     models: Annotated[
         str, typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid.")
     ] = "rnn,lstm,gru,transformer",
@@ -35,6 +35,10 @@ def command(
     extend_search: Annotated[
         bool | None,
         typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),
+    ] = None,
+    refit: Annotated[
+        bool | None,
+        typer.Option(help="Train the recommended model longer at the end, in a fifth of the budget; if not given, from 15m on."),
     ] = None,
     seed: shared.Seed = 0,
     max_latency: Annotated[str | None, typer.Option(help="Recommend only models that answer one example this fast: 5ms.")] = None,

@@ -17,6 +17,7 @@ def command(
     target: shared.TargetColumn = None,
     group: shared.Group = None,
     header: shared.Header = None,
+    task: shared.Task = None,
     budget: shared.Budget = "quick",
     size: shared.Size = "auto",
     replicates: shared.Replicates = 1,

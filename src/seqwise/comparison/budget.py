@@ -20,8 +20,8 @@ LADDER = ((6, 4), (5, 3), (4, 2), (3, 2), (3, 1), (1, 1))
 """Replicates and configurations, from the rule to what a very small budget still allows."""
 LATE = 1.15
 """Share of the budget beyond which a run is late."""
-WANTED_EPOCHS = 5.0
-LEAST_EPOCHS = 2.0
+LEAST_SHARE = 0.4
+"""Share of the wanted epochs below which a comparison says little."""
 MOST_EPOCHS = 60.0
 SEARCH_SHARE = 0.25
 EVALUATIONS = 12
@@ -36,8 +36,12 @@ class Speed:
     test: float
 
 
-def measure_speed(run: str, job: dict[str, Any], threads: int, test_examples: int) -> Speed:
-    """Time a few steps of a job's model on the real batches. Runs in a process of its own."""
+def measure_speed(run: str, job: dict[str, Any], threads: int, test_share: float) -> Speed:
+    """Time a few steps of a job's model on the real batches. Runs in a process of its own.
+
+    Args:
+        test_share: how much longer the test takes than validation.
+    """
     from seqwise.comparison.trial import build_trainer
 
     torch.set_num_threads(threads)
@@ -53,8 +57,7 @@ def measure_speed(run: str, job: dict[str, Any], threads: int, test_examples: in
     start = time.perf_counter()
     trainer.evaluate()
     validation = time.perf_counter() - start
-    examples = len(trainer.feed.validation)  # type: ignore[attr-defined]
-    return Speed(statistics.fmean(times), validation, validation * test_examples / examples)
+    return Speed(statistics.fmean(times), validation, validation * test_share)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,31 @@ from seqwise.report import numbers
 Result = Mapping[str, Any]
 Model = Mapping[str, Any]
 
-AUTO_CLASSES = {"text-classification": "AutoModelForSequenceClassification"}
+USAGE = {
+    "text-classification": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("PATH")
+model = AutoModelForSequenceClassification.from_pretrained("PATH")
+inputs = tokenizer(["some text"], return_tensors="pt", truncation=True)
+with torch.no_grad():
+    probabilities = model(**inputs).logits.softmax(-1)
+print(model.config.id2label[int(probabilities.argmax())])
+```""",
+    "text-generation": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+from transformers import pipeline
+
+print(pipeline("text-generation", "PATH")("Once upon a time", max_new_tokens=50)[0]["generated_text"])
+```""",
+}
+"""By task; PATH is where the model lies."""
 
 
 def model_card(result: Result, name: str) -> str:
@@ -77,6 +101,11 @@ def _introduction(result: Result, model: Model) -> str:
     verdict, names = result["verdict"], [other["name"] for other in result["models"]]
     words = [f"A {model['family']} model with {parameters} parameters, trained by seqwise on `{_dataset_name(result)}`."]
     words += [f"It was compared on equal terms. The verdict: {sentence(verdict['text'], names)}"]
+    longer = result.get("refit")
+    if longer and longer["kept"] and longer["model"] == model["name"]:
+        words.append(
+            f"This checkpoint is its best configuration, trained {longer['times_as_long']:.1f} times as long as in the comparison."
+        )
     chosen = verdict["recommendation"]
     if chosen["model"] == model["name"]:
         words.append(f"It is the recommended model: {sentence(chosen['reason'] or 'no reason was recorded', names)}")
@@ -86,23 +115,9 @@ def _introduction(result: Result, model: Model) -> str:
 
 
 def _usage(result: Result, model: Model) -> str:
-    auto = AUTO_CLASSES.get(result["task"])
-    if auto is None or model["kind"] == "baseline":
-        return '## How to use it\n\n```\nseqwise predict RUN "some text"\n```' if model["kind"] == "baseline" else ""
-    return f"""## How to use it
-
-```python
-import seqwise  # registers the model with transformers
-import torch
-from transformers import AutoTokenizer, {auto}
-
-tokenizer = AutoTokenizer.from_pretrained("PATH")
-model = {auto}.from_pretrained("PATH")
-inputs = tokenizer(["some text"], return_tensors="pt", truncation=True)
-with torch.no_grad():
-    probabilities = model(**inputs).logits.softmax(-1)
-print(model.config.id2label[int(probabilities.argmax())])
-```"""
+    if model["kind"] == "baseline":
+        return '## How to use it\n\n```\nseqwise predict RUN "some text"\n```'
+    return USAGE.get(result["task"], "")
 
 
 def _scores(result: Result, model: Model) -> str:

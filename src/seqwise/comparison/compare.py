@@ -3,14 +3,12 @@
 import dataclasses
 import datetime
 import platform
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from seqwise.comparison.contenders import Contender
-from seqwise.comparison.cost import measure_costs
+from seqwise.comparison.cost import ROUNDS, measure_costs
 from seqwise.comparison.deliver import deliver
 from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.finals import Finals, TestData, complete_replicates, read_finals
@@ -18,17 +16,16 @@ from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
 from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
-from seqwise.comparison.prepare import label_ids
 from seqwise.comparison.progress import Clock, Watch, Work
-from seqwise.comparison.result import Outcome, best_of, best_replicate, judge_again, read_scores, write_scores
+from seqwise.comparison.refit import refit_jobs, refit_result
+from seqwise.comparison.result import Outcome, Texts, best_replicate, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
 from seqwise.comparison.start import request_fingerprint
 from seqwise.comparison.statistics import alpha_of_look
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json, write_json, write_text
-from seqwise.data.readers import Corpus
-from seqwise.data.splits import Split, make_splits
+from seqwise.data.splits import Split
 from seqwise.tasks.task import Task
 
 
@@ -40,7 +37,7 @@ class Run:
     folder: RunFolder
     task: Task
     contenders: list[Contender]
-    corpus: Corpus
+    corpus: Any
     console: Console
     command: str
     started: float
@@ -48,8 +45,9 @@ class Run:
 
     def execute(self) -> dict[str, Any]:
         """Plan (or take up the plan), run what has no record yet, and write the results."""
-        if self.folder.result.exists() and read_json(self.folder.result)["status"] == "complete":
-            return self._again()
+        before = read_json(self.folder.result) if self.folder.result.exists() else None
+        if before and before["status"] == "complete" and not before["refit_pending"]:
+            return self._again(before)
         engine = LocalEngine(self.workers)
         clock = Clock(self.folder, self.started)
         plan = self._plan(engine)
@@ -57,7 +55,7 @@ class Run:
         with Watch(clock, work, plan["protocol"]["budget_seconds"], self.console) as watch:
             self._train(engine, plan, watch)
         result = self._result(engine, plan, clock)
-        if result["status"] == "complete":
+        if result["status"] == "complete" and not result["refit_pending"]:
             self.folder.drop_cache()
         return result
 
@@ -85,17 +83,38 @@ class Run:
             raise UserError("no replicate is finished yet, so there is nothing to report", fix="run the same command again: it continues")
         finals = read_finals(self.folder, plan["trials"], replicates, self.task.trivial)
         data = self._test_data(plan, replicates)
-        costs = self._costs(engine, finals)
+        costs = self._costs(engine, plan, finals)
         outcome = Outcome(self.task, self.folder, plan, self.contenders, replicates, finals, data)
         environment = self._environment(plan, costs)
         self._count_looks(plan, replicates)
-        result = outcome.result(costs["models"], environment, self._limits(), self._samples())
+        result = outcome.result(costs["models"], environment, self._limits())
+        self._refit(engine, plan, result, finals, clock)
+        outcome.hand_over(result, self._texts(plan))
         write_scores(self.folder, outcome.table(result["models"]))
         return self._write(result, clock)
 
+    def _refit(self, engine: LocalEngine, plan: dict[str, Any], result: dict[str, Any], finals: dict[str, Finals], clock: Clock) -> None:
+        """Train the recommended model longer, where that was planned and everything else is done."""
+        name = result["verdict"]["recommendation"]["trained_model"]
+        result |= {"refit": None, "refit_pending": False}
+        if plan["refit"] is None or result["status"] != "complete" or name is None:
+            return
+        best = best_replicate(self.task, finals[name])
+        assert best is not None
+        jobs = refit_jobs(plan, best)
+        self.console.print(f"training {name} longer, {jobs[0]['until'] / best['steps']:.1f} times as long, to hand over")
+        try:
+            with Watch(clock, Work(self.folder, jobs, plan["step_cost"]), None, self.console) as watch:
+                engine.run(self.folder, jobs, watch)
+            result["refit"] = refit_result(self.folder, self.task, jobs, best)
+        except KeyboardInterrupt:
+            self.console.print("interrupted: the comparison is whole, the longer training is not; the same command continues it")
+            result["refit_pending"] = True
+
     def _count_looks(self, plan: dict[str, Any], replicates: list[int]) -> None:
         """A decision on part of the replicates is a first look, and the ones after it pay for it."""
-        seen = read_json(self.folder.result)["protocol"]["looks"] if self.folder.result.exists() else 0
+        before = read_json(self.folder.result) if self.folder.result.exists() else {"status": "none"}
+        seen = before["protocol"]["looks"] if before["status"] == "partial" else 0
         if seen or len(replicates) < plan["protocol"]["replicates"]:
             plan["protocol"] |= {"looks": seen + 1, "alpha": alpha_of_look(seen + 1)}
 
@@ -107,53 +126,49 @@ class Run:
         clock.save(force=True)
         return result
 
-    def _again(self) -> dict[str, Any]:
+    def _again(self, result: dict[str, Any]) -> dict[str, Any]:
         """A finished run: what is there, judged and told anew where the limits, or the wish for samples, are others."""
-        result = read_json(self.folder.result)
-        told = result["task_results"] or {}
         whole = all((self.folder.path / name).exists() for name in ("best", "baseline", "report.html") if name != "best" or result["best"])
-        if whole and result["protocol"]["limits"] == self._limits() and (told.get("mistakes") is not None) == self.options.samples:
+        if whole and result["protocol"]["limits"] == self._limits() and result["samples"] == self.options.samples:
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
-        result["best"] = best_of(self.folder, result)
-        result["task_results"] = result["best"] and self._told(result["best"])
+        self._outcome().hand_over(result, self._texts(read_json(self.folder.plan)))
         return self._write(result, clock)
 
-    def _told(self, best: dict[str, Any]) -> dict[str, Any]:
-        """What the task says of the best model, after the encoded data are gone: the splits are drawn again as they were."""
+    def _outcome(self) -> Outcome:
+        """What was measured, after the encoded data are gone."""
         plan = read_json(self.folder.plan)
         replicates = complete_replicates(self.folder, plan["trials"])
-        drawn = make_splits(self.corpus, replicates=plan["protocol"]["replicates"], seed=self.options.seed).replicates
-        labels = label_ids(self.corpus)
-        data = TestData([labels[drawn[r].test] for r in replicates], [], plan["crossed"], plan["test_share"])
         finals = read_finals(self.folder, plan["trials"], replicates, self.task.trivial)
-        outcome = Outcome(self.task, self.folder, plan, self.contenders, replicates, finals, data)
-        return outcome.told(best, (lambda r: [self.corpus.texts[i] for i in drawn[r].test]) if self.options.samples else None)
+        data = TestData([], plan["crossed"], plan["test_share"])
+        return Outcome(self.task, self.folder, plan, self.contenders, replicates, finals, data)
 
     def _limits(self) -> dict[str, Any]:
         return {"max_latency_ms": self.options.max_latency_ms, "max_bytes": self.options.max_bytes}
 
     def _test_data(self, plan: dict[str, Any], replicates: list[int]) -> TestData:
-        tokens = [self.folder.tokens(replicate, Split.TEST) for replicate in replicates]
-        lengths = [tokens[0].lengths] * len(tokens) if plan["crossed"] else [t.lengths for t in tokens]
-        return TestData([t.labels for t in tokens], lengths, plan["crossed"], plan["test_share"])
+        lengths = [self.folder.examples(self.task.data, replicate, Split.TEST).lengths for replicate in replicates]
+        return TestData([lengths[0]] * len(lengths) if plan["crossed"] else lengths, plan["crossed"], plan["test_share"])
 
-    def _samples(self) -> Callable[[int], list[str]] | None:
+    def _splits(self, plan: dict[str, Any]) -> list[Any]:
+        """The splits of every replicate, drawn again as they were."""
+        return self.task.data.split(self.corpus, replicates=plan["protocol"]["replicates"], seed=self.options.seed).replicates
+
+    def _texts(self, plan: dict[str, Any]) -> Texts | None:
         """The texts of a replicate's test split, unless they are to stay out of the report."""
         if not self.options.samples:
             return None
-        return lambda replicate: [self.corpus.texts[i] for i in self.folder.splits(replicate)[Split.TEST]]
+        splits = self._splits(plan)
+        return lambda replicate: self.task.data.test_texts(self.corpus, splits[replicate])
 
-    def _costs(self, engine: LocalEngine, finals: dict[str, Finals]) -> dict[str, Any]:
+    def _costs(self, engine: LocalEngine, plan: dict[str, Any], finals: dict[str, Finals]) -> dict[str, Any]:
         best = {c.name: best_replicate(self.task, finals[c.name]) for c in self.contenders}
         jobs = {name: record["job"] | {"device": "cpu"} for name, record in best.items() if record}
         folders = {name: self.folder.trial(finals[name].records[0]["job"]["fingerprint"]) / "model" for name in self.task.baselines}
         baselines = {name: str(place) for name, place in folders.items() if finals[name].status == "ok"}
-        lengths = self.folder.tokens(0, Split.TRAIN).lengths
-        near = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:30]
-        train = self.folder.splits(0)[Split.TRAIN]
-        texts = [self.corpus.texts[train[i]] for i in near]
+        lengths = self.folder.examples(self.task.data, 0, Split.TRAIN).lengths
+        texts = self.task.data.typical_texts(self.corpus, self._splits(plan)[0], lengths, ROUNDS)
         try:
             return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), texts)])[0]
         except Exception as error:  # the scores must not be lost with the costs

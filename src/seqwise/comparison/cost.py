@@ -3,7 +3,7 @@
 import os
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.trial import build_trainer
-from seqwise.models.accounting import flops_per_token, state_bytes
+from seqwise.models.accounting import state_bytes
 from seqwise.tasks import TASKS
+from seqwise.tasks.task import Task
 
 ROUNDS = 30
 STEP_ROUNDS = 8
@@ -30,11 +31,10 @@ def matmul_peak(size: int = PEAK_SIZE) -> float:
     return 2 * size**3 / (time.perf_counter() - start)
 
 
-def _latency(model: torch.nn.Module, length: int) -> float:
-    """Milliseconds of one batch-1 answer."""
-    ids = torch.full((1, length), min(5, model.config.vocab_size - 1))
+def _timed(answer: Callable[[], Any]) -> float:
+    """Milliseconds of one answer."""
     start = time.perf_counter()
-    model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    answer()
     return (time.perf_counter() - start) * 1e3
 
 
@@ -42,15 +42,15 @@ def _quantiles(values: list[float]) -> dict[str, float]:
     return {"p50": float(np.percentile(values, 50)), "p95": float(np.percentile(values, 95))}
 
 
-def _latencies(models: Mapping[str, torch.nn.Module], lengths: list[int]) -> dict[str, dict[int, list[float]]]:
-    found: dict[str, dict[int, list[float]]] = {name: {length: [] for length in lengths} for name in models}
+def _latencies(task: Task, models: Mapping[str, torch.nn.Module], lengths: list[int]) -> dict[str, dict[int, list[float]]]:
+    """Milliseconds of single answers, models in turn; the first rounds are not counted."""
     with torch.inference_mode():
-        for turn in range(ROUNDS + 3):
-            for length in lengths:
-                for name, model in models.items():
-                    value = _latency(model, length)
-                    if turn >= 3:
-                        found[name][length].append(value)
+        tried = {(name, length): task.answer(model, length) for length in lengths for name, model in models.items()}
+        answers = {key: answer for key, answer in tried.items() if answer is not None}
+        times = [{key: _timed(answer) for key, answer in answers.items()} for _ in range(ROUNDS + 3)][3:]
+    found: dict[str, dict[int, list[float]]] = {name: {} for name in models}
+    for name, length in answers:
+        found[name][length] = [turn[name, length] for turn in times]
     return found
 
 
@@ -75,15 +75,11 @@ def bytes_on_disk(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def measure_baseline(folder: Path, task_tag: str, name: str, texts: list[str]) -> dict[str, Any]:
-    """Latency of a baseline on single texts of median length."""
-    model = TASKS[task_tag].baselines[name].load(folder)
-    times = []
-    for text in texts[:ROUNDS]:
-        start = time.perf_counter()
-        model.predict([text])
-        times.append((time.perf_counter() - start) * 1e3)
-    return {"latency_ms": _quantiles(times)}
+def measure_baseline(folder: Path, task: Task, name: str, texts: list[str]) -> dict[str, Any]:
+    """Latency of a baseline on single texts of median length; nothing where it gives no single answers."""
+    model = task.baselines[name].load(folder)
+    answers = [answer for text in texts[:ROUNDS] if (answer := task.baseline_answer(model, text)) is not None]
+    return {"latency_ms": _quantiles([_timed(answer) for answer in answers])} if answers else {}
 
 
 def measure_costs(
@@ -99,29 +95,22 @@ def measure_costs(
         texts: examples of about median length, for baselines.
     """
     torch.set_num_threads(1)
-    folder = RunFolder(Path(run))
-    models = {name: _load(folder.trial(job["fingerprint"]) / "model") for name, job in jobs.items()}
-    median, longest = int(np.median(lengths)), int(max(lengths))
-    measured = sorted({max(1, median)} | {length for length in (16, 64, 256) if length <= longest} | {longest})
-    latencies = _latencies(models, measured)
+    folder, task = RunFolder(Path(run)), TASKS[task_tag]()
+    models = {name: task.model_class.from_pretrained(folder.trial(job["fingerprint"]) / "model").eval() for name, job in jobs.items()}
+    typical, *others = task.latency_lengths(lengths)
+    latencies = _latencies(task, models, [typical, *others])
     rates, peak = _training_rates(jobs, folder)
     sample = np.percentile(lengths, range(5, 100, 10)).astype(int).tolist()
     costs: dict[str, Any] = {}
     for name, model in models.items():
-        flops = flops_per_token(model.config, sample)
+        flops = task.flops_per_token(model.config, sample)
         costs[name] = {
-            "latency_ms": _quantiles(latencies[name][max(1, median)]),
-            "latency_by_length": [{"length": length, **_quantiles(latencies[name][length])} for length in measured],
+            "latency_ms": _quantiles(latencies[name][typical]),
+            "latency_by_length": [{"length": length, **_quantiles(times)} for length, times in sorted(latencies[name].items())],
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,
             "flop_utilisation": rates[name] * flops / peak,
             "state_bytes": {str(length): state_bytes(model.config, length) for length in CONTEXTS},
         }
-    costs |= {name: measure_baseline(Path(place), task_tag, name, texts) for name, place in baselines.items()}
+    costs |= {name: measure_baseline(Path(place), task, name, texts) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}
-
-
-def _load(folder: Path) -> torch.nn.Module:
-    from seqwise.models.heads import SeqwiseForSequenceClassification
-
-    return SeqwiseForSequenceClassification.from_pretrained(folder).eval()

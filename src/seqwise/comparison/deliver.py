@@ -24,20 +24,20 @@ def deliver(folder: RunFolder, result: dict[str, Any], task: Task) -> None:
     """``best/``: the best trained model as a Hugging Face folder with a card; ``baseline/``: the baseline that is ahead, or the first."""
     models = {model["name"]: model for model in result["models"]}
     if result["best"]:
-        _deliver_best(folder, result, models[result["best"]["name"]])
+        _deliver_best(folder, result)
     ahead = result["verdict"]["baseline_ahead"]
     name = ahead["name"] if ahead else next(name for name in task.baselines if name != task.trivial)
     if result["verdict"]["recommendation"]["kind"] == "baseline":
         name = result["verdict"]["recommendation"]["model"]
     if models[name]["path"]:
-        _deliver_baseline(folder, models[name], task.tag, list(result["data"]["card"]["classes"]))
+        _deliver_baseline(folder, models[name], task.tag, list(result["data"]["card"].get("classes", [])))
 
 
-def _deliver_best(folder: RunFolder, result: dict[str, Any], model: dict[str, Any]) -> None:
+def _deliver_best(folder: RunFolder, result: dict[str, Any]) -> None:
     temporary = folder.path / ".best"
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(folder.path / model["path"], temporary)
-    write_text(temporary / "README.md", model_card(result, model["name"]))
+    shutil.copytree(folder.path / result["best"]["from"], temporary)
+    write_text(temporary / "README.md", model_card(result, result["best"]["name"]))
     _replace_folder(temporary, folder.path / "best")
 
 

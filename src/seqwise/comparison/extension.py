@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from seqwise.comparison.search import SHARED
+from seqwise.comparison.search import SHARED, on_edge
 
 BEYOND = 0.25
 """How far outside the extended setting lies, as a share of the range."""
@@ -13,7 +13,7 @@ End = tuple[int, float]
 
 def reached_ends(points: Iterable[Sequence[float]]) -> set[End]:
     """The ends of the shared dimensions that one of the kept points lies on."""
-    return {(index, _beyond(point[index])) for point in points for index, dimension in enumerate(SHARED) if dimension.is_edge(point[index])}
+    return {(index, _beyond(point[index])) for point in points for index in range(SHARED) if on_edge(point[index])}
 
 
 def extended(point: Sequence[float], ends: set[End]) -> list[float]:

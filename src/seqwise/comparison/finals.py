@@ -1,7 +1,6 @@
 """From records on disk to scores: what every finished trial answered on the test split, and what that amounts to."""
 
 import dataclasses
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from seqwise.comparison.statistics import FEWEST_REPLICATES, Estimate, crossed_b
 from seqwise.tasks.task import Task, load_outputs
 
 BOOTSTRAP_DRAWS = 200
-LENGTH_BUCKETS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +22,12 @@ class Finals:
     Args:
         records: the records; a diverged replicate keeps its record.
         outputs: answers on the test split; a diverged replicate has those of the trivial baseline.
+        truths: what they are held against.
     """
 
     records: list[dict[str, Any]]
     outputs: list[np.ndarray]
+    truths: list[np.ndarray]
 
     @property
     def diverged(self) -> int:
@@ -59,18 +59,19 @@ def read_finals(folder: RunFolder, jobs: list[dict[str, Any]], replicates: list[
             continue
         own = folder.trial(job["fingerprint"]) / "test.safetensors"
         path = own if own.exists() else folder.trial(fallback[job["replicate"]]) / "test.safetensors"
-        finals = found.setdefault(job["model"], Finals([], []))
+        finals = found.setdefault(job["model"], Finals([], [], []))
         finals.records.append(folder.record(job["fingerprint"]))
-        finals.outputs.append(load_outputs(path))
+        outputs, truth = load_outputs(path)
+        finals.outputs.append(outputs)
+        finals.truths.append(truth)
     return found
 
 
 @dataclasses.dataclass(frozen=True)
 class TestData:
-    """The truth of every replicate's test split.
+    """How the replicates' test splits stand to each other.
 
     Args:
-        labels: per replicate, label ids (U,).
         lengths: per replicate, tokens of each example (U,); of the first replicate's tokenizer where units are crossed.
         crossed: every replicate is tested on the same units.
         test_share: share of test examples among all, where replicates are folds.
@@ -78,7 +79,6 @@ class TestData:
 
     __test__ = False
 
-    labels: list[np.ndarray]
     lengths: list[np.ndarray]
     crossed: bool
     test_share: float | None
@@ -106,50 +106,46 @@ def mean_estimate(scores: list[np.ndarray], data: TestData) -> Estimate:
     return mean_score(scores, folds=not data.crossed, test_share=data.test_share)
 
 
-def weighted_metric(task: Task, outputs: list[np.ndarray], labels: list[np.ndarray], name: str) -> Callable[[int, np.ndarray], float]:
+def weighted_metric(task: Task, finals: Finals, name: str) -> Callable[[int, np.ndarray], float]:
     """A metric as a function of replicate and unit counts, for the bootstrap."""
 
     def value(replicate: int, weights: np.ndarray) -> float:
         repeated = np.repeat(np.arange(len(weights)), weights)
-        return task.metrics(outputs[replicate][repeated], labels[replicate][repeated])[name]
+        return task.metrics(finals.outputs[replicate][repeated], finals.truths[replicate][repeated])[name]
 
     return value
 
 
-def _describing(task: Task, name: str, outputs: list[np.ndarray], data: TestData, rng: np.random.Generator) -> dict[str, Any]:
+def _describing(task: Task, name: str, finals: Finals, data: TestData, rng: np.random.Generator) -> dict[str, Any]:
     """A metric that does not decide: by units where it is a mean over units, else by the bootstrap or over folds."""
-    pairs = list(zip(outputs, data.labels, strict=True))
-    additive = [task.describing_scores(values, labels).get(name) for values, labels in pairs]
+    pairs = list(zip(finals.outputs, finals.truths, strict=True))
+    additive = [task.describing_scores(values, truth).get(name) for values, truth in pairs]
     if additive[0] is not None:
-        return clipped(mean_estimate(additive, data), 0.0, np.inf)
-    values = [task.metrics(answers, labels)[name] for answers, labels in pairs]
-    if len(outputs) < FEWEST_REPLICATES:
+        return clipped(mean_estimate(additive, data), *task.range_of(name))
+    values = [task.metrics(answers, truth)[name] for answers, truth in pairs]
+    if len(values) < FEWEST_REPLICATES:
         return {"mean": float(np.mean(values)), "ci95": None}
     if not data.crossed:
-        return clipped(mean_score([np.array([value]) for value in values], folds=True, test_share=data.test_share), 0.0, 1.0)
-    metric = weighted_metric(task, outputs, data.labels, name)
-    return clipped(crossed_bootstrap(metric, len(outputs), len(data.labels[0]), rng=rng, draws=BOOTSTRAP_DRAWS), 0.0, 1.0)
+        return clipped(mean_score([np.array([value]) for value in values], folds=True, test_share=data.test_share), *task.range_of(name))
+    metric = weighted_metric(task, finals, name)
+    drawn = crossed_bootstrap(metric, len(values), len(finals.truths[0]), rng=rng, draws=BOOTSTRAP_DRAWS)
+    return clipped(drawn, *task.range_of(name))
 
 
-def model_scores(task: Task, outputs: list[np.ndarray], data: TestData, rng: np.random.Generator) -> dict[str, Any]:
+def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Generator) -> dict[str, Any]:
     """Every metric of one model: mean, 95 % interval, and the value of each replicate."""
-    rows = [task.metrics(values, labels) for values, labels in zip(outputs, data.labels, strict=True)]
-    unit = [task.unit_scores(values, labels) for values, labels in zip(outputs, data.labels, strict=True)]
-    scores = {task.metric: clipped(mean_estimate(unit, data), 0.0, 1.0)}
-    scores |= {name: _describing(task, name, outputs, data, rng) for name in rows[0] if name != task.metric}
+    pairs = list(zip(finals.outputs, finals.truths, strict=True))
+    rows = [task.metrics(values, truth) for values, truth in pairs]
+    scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), *task.range_of(task.metric))}
+    scores |= {name: _describing(task, name, finals, data, rng) for name in rows[0] if name != task.metric}
     return {name: value | {"per_replicate": [row[name] for row in rows]} for name, value in scores.items()}
 
 
-def by_length(task: Task, outputs: list[np.ndarray], data: TestData) -> list[dict[str, Any]]:
-    """The primary metric in buckets of test examples of similar length."""
-    edges = np.unique(np.quantile(np.concatenate(data.lengths), np.linspace(0, 1, LENGTH_BUCKETS + 1)).astype(int))
-    found = []
-    for low, high in itertools.pairwise(edges):
-        top = high if high == edges[-1] else high - 1
-        inside = [(lengths >= low) & (lengths <= top) for lengths in data.lengths]
-        if min(mask.sum() for mask in inside) < 2:
-            continue
-        unit = [task.unit_scores(v[m], y[m]) for v, y, m in zip(outputs, data.labels, inside, strict=True)]
-        count = int(inside[0].sum() if data.crossed else sum(mask.sum() for mask in inside))
-        found.append({"from": int(low), "to": int(top), "examples": count} | clipped(mean_estimate(unit, data), 0.0, 1.0))
+def breakdowns(task: Task, finals: Finals, data: TestData) -> dict[str, Any]:
+    """The task's describing curves of one model, each point with its interval."""
+    found = task.breakdowns(
+        finals.outputs, finals.truths, data.lengths, lambda scores: clipped(mean_estimate(scores, data), *task.range_of(task.metric))
+    )
+    for row in found["by_length"]:
+        row["examples"] = row["examples"][0] if data.crossed else sum(row["examples"])
     return found

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seqwise.core.errors import UserError
-from seqwise.core.files import read_json, write_json
-from seqwise.data.batching import TokenSet
-from seqwise.data.splits import Split, Splits
+from seqwise.core.files import read_json
+from seqwise.data.splits import Split
+from seqwise.tasks.task_data import TaskData
 
 
 class RunFolder:
@@ -43,15 +41,9 @@ class RunFolder:
     def replicate(self, replicate: int) -> Path:
         return self.cache / f"replicate-{replicate}"
 
-    def tokens(self, replicate: int, split: Split) -> TokenSet:
-        return TokenSet.load(self.replicate(replicate) / f"{split}.safetensors")
-
-    def write_splits(self, replicate: int, splits: Splits) -> None:
-        write_json(self.replicate(replicate) / "splits.json", {split: splits.indices(split).tolist() for split in Split})
-
-    def splits(self, replicate: int) -> dict[str, np.ndarray]:
-        stored = read_json(self.replicate(replicate) / "splits.json")
-        return {split: np.asarray(indices, dtype=np.int64) for split, indices in stored.items()}
+    def examples(self, data: TaskData, replicate: int, split: Split) -> Any:
+        """The encoded examples of a split, as :meth:`TaskData.encode` wrote them."""
+        return data.examples.load(self.replicate(replicate) / f"{split}.safetensors")
 
     def drop_cache(self) -> None:
         shutil.rmtree(self.cache, ignore_errors=True)

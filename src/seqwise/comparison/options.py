@@ -42,6 +42,8 @@ class Options(Config):
     tokenizer: str = "auto"
     extend_search: bool | None = None
     """One more configuration beyond the space where a kept one lies on its edge; None where the budget decides."""
+    refit: bool | None = None
+    """Train the recommended model longer at the end; None for budgets in time from 15 minutes on."""
     seed: int = 0
     device: str = "auto"
     workers: int | None = None

@@ -13,8 +13,14 @@ from seqwise.report.html import render
 
 Result = Mapping[str, Any]
 
-TASK_SECTIONS = Registry("task with a section of its own", {"text-classification": "seqwise.tasks.text_classification_page:sections"})
-"""Each function takes the result and returns the sections that only this task has."""
+TASK_SECTIONS = Registry(
+    "task with a section of its own",
+    {
+        "text-classification": "seqwise.tasks.text_classification_page:sections",
+        "text-generation": "seqwise.tasks.text_generation_page:sections",
+    },
+)
+"""Each function takes the result and the style of every model, and returns the sections that only this task has."""
 
 
 def render_report(result: Result) -> str:
@@ -24,7 +30,7 @@ def render_report(result: Result) -> str:
 
 def comparison_document(result: Result) -> Document:
     """The report as a document. Whatever was not measured is left out or said to be missing."""
-    own = TASK_SECTIONS[result["task"]](result) if result["task"] in TASK_SECTIONS else []
+    own = TASK_SECTIONS[result["task"]](result, styles(result)) if result["task"] in TASK_SECTIONS else []
     sections = [
         _answer(result),
         page_protocol.data_card(result),
@@ -91,7 +97,7 @@ def _warnings(result: Result) -> list[Callout]:
     if ahead:
         headline = f"The simple baseline {ahead['name']} is ahead of every trained model"
         chance = "" if ahead.get("significant", True) else ", which may be chance"
-        text = f"The difference is {metric.difference(ahead['difference'], ahead['ci95'])} of {metric.label}{chance}."
+        text = f"The difference is {metric.difference(ahead['difference'], ahead['ci95'])}{metric.of}{chance}."
         found.append(Callout("warning", "Baseline ahead", headline, text))
     return found
 
@@ -104,6 +110,8 @@ def _notes(result: Result) -> list[Callout]:
         if model["status"] in ("failed", "unfinished"):
             headline = f"{model['name']} {'failed' if model['status'] == 'failed' else 'was not finished'} and has no part in the verdict"
             found.append(Callout("warning", "Missing", headline, sentence(model.get("error") or "")))
+    if result.get("refit"):
+        found.append(_refit(result))
     for flip in result["verdict"].get("flips") or []:
         found.append(
             Callout(
@@ -111,6 +119,15 @@ def _notes(result: Result) -> list[Callout]:
             )
         )
     return found
+
+
+def _refit(result: Result) -> Callout:
+    longer, kind = result["refit"], primary(result)
+    headline = f"{longer['model']} was then trained {longer['times_as_long']:.1f} times as long, to hand over"
+    score = kind.value(longer["scores"][result["protocol"]["metric"]])
+    place = "It is the model in best/." if longer["kept"] else "It was no better on the validation data, so best/ holds the one before."
+    text = f"{numbers.capital(kind.label)} {score} on the test data: one training, apart from the comparison, without an interval. {place}"
+    return Callout("note", "Trained longer", headline, text)
 
 
 def _flip_text(flip: str | Mapping[str, Any]) -> str:

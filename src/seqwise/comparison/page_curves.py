@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqwise.comparison.page_results import trivial
-from seqwise.comparison.wording import Metric, dig, primary, ranked, styles, trained
+from seqwise.comparison.wording import Metric, answer_of, dig, primary, ranked, styles, trained
 from seqwise.report import numbers
 from seqwise.report.charts import Axis, Point, Series, line_chart
 from seqwise.report.document import Block, Column, Details, Figure, Paragraph, Section, Table
@@ -135,7 +135,7 @@ def _latency_by_length(result: Result) -> Figure | None:
     }
     return _growth(
         result,
-        "Time for one answer by length of the input",
+        f"Time for {answer_of(result)} by length of what was read",
         "time (ms)",
         values,
         numbers.milliseconds,

@@ -43,7 +43,7 @@ def _data_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("source", data["source"]),
         ("columns", ", ".join(f"{role}: {name}" for role, name in columns.items() if name)),
-        ("examples", numbers.listed(counts)),
+        (data.get("card", {}).get("counted", "examples"), numbers.listed(counts)),
         (
             "length in tokens",
             ", ".join(
@@ -69,9 +69,10 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "cut at the longest input",
             f"{numbers.share(cut.get('share_of_examples'))} of the examples, {numbers.share(cut.get('share_of_tokens'))} of the tokens"
-            if cut
+            if cut and cut.get("share_of_examples")
             else "",
         ),
+        ("documents", numbers.whole(card["documents"]) if card.get("documents") else ""),
         ("duplicates", f"{card['duplicates']['examples']:,} examples repeat another" if card.get("duplicates") else ""),
         ("empty texts", f"{card['empty_texts']:,}" if card.get("empty_texts") is not None else ""),
         ("padding in a batch", numbers.share(card["padding_share"]) if card.get("padding_share") is not None else ""),
@@ -90,7 +91,8 @@ def _data_warnings(data: Mapping[str, Any], card: Mapping[str, Any]) -> list[Cal
     seen = (overlap.get("test_in_train") or 0) + (overlap.get("test_in_validation") or 0)
     if seen:
         text = f"That is {numbers.share(overlap['share_of_test'])} of the test. " if overlap.get("share_of_test") is not None else ""
-        headline = f"{numbers.plural(seen, 'test example')} also appear in the training or validation data"
+        what = "long test line" if card.get("counted") == "bytes" else "test example"
+        headline = f"{numbers.plural(seen, what)} also appear in the training or validation data"
         found.append(Callout("warning", "Overlap", headline, text + "Scores on them measure memory; a given test file is left as it is."))
     if duplicates.get("conflicting"):
         headline = f"{numbers.plural(duplicates['conflicting'], 'example')} appear in the data with different answers"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seqwise.comparison.wording import DECISIONS, Metric, dig, metric, primary, primary_score, ranked, styles
+from seqwise.comparison.wording import DECISIONS, Metric, answer_of, dig, metric, primary, primary_score, ranked, styles
 from seqwise.report import numbers
 from seqwise.report.charts import Axis, MatrixCell, Point, Series, matrix_chart, scatter_chart
 from seqwise.report.document import Block, Cell, Column, Details, Figure, Paragraph, Section, Table
@@ -107,7 +107,7 @@ def quality_against_cost(result: Result) -> Section:
             result,
             "time per answer",
             ("cost", "latency_ms", "p50"),
-            "time for one answer (ms, one thread)",
+            f"time for {answer_of(result)} (ms, one thread)",
             lambda value: f"{value:g}",
             numbers.milliseconds,
         ),

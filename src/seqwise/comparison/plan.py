@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from seqwise.comparison import refit
 from seqwise.comparison.budget import (
     EVALUATIONS,
     LADDER,
     LATE,
-    LEAST_EPOCHS,
+    LEAST_SHARE,
+    RESERVE,
     SEARCH_SHARE,
-    WANTED_EPOCHS,
     Speed,
     Workload,
     measure_speed,
@@ -24,7 +25,7 @@ from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import SIZES, Options
 from seqwise.comparison.search import hyperparameters, points, space
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, flops, parameters, solve
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.core.config import fingerprint
 from seqwise.core.environment import source_hash
 from seqwise.models.config import SeqwiseConfig
@@ -71,11 +72,22 @@ class Setting:
             bidirectional=self.task.bidirectional,
             width=options.width,
         )
-        measure, goal = parameters, float(target)
+        measure, goal = self.parameters, float(target)
         if options.match_size == "flops":
-            measure = flops(np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
-            goal = measure(solve(Contender("transformer", ("attention",)), shape, "modern", parameters, float(target)))
+            measure, transformer = self.flops, Contender("transformer", ("attention",))
+            goal = measure(solve(transformer, shape, "modern", self.parameters, float(target)))
         return {c.name: {body: solve(c, shape, body, measure, goal) for body in c.bodies} for c in self.contenders}
+
+    def parameters(self, config: SeqwiseConfig) -> float:
+        """What is matched: everything but the embedding."""
+        return float(self.task.parameters(config).non_embedding)
+
+    def flops(self, config: SeqwiseConfig) -> float:
+        """Training FLOPs per token at the data's own lengths."""
+        return self.task.flops_per_token(config, np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
+
+    def wanted_epochs(self, target: int) -> float:
+        return self.task.wanted_epochs(target, int(self.lengths.sum()))
 
     def job(self, config: SeqwiseConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
@@ -93,16 +105,11 @@ class Setting:
         }
 
 
-def default_batch_size(lengths: np.ndarray) -> int:
-    """Examples per step, from the data alone: 64 short texts, or 32 where the median is above 64 tokens."""
-    return 64 if np.median(lengths) <= 64 else 32
-
-
 class Calibration:
     """Speeds on this machine, measured when a size is first asked for."""
 
-    def __init__(self, setting: Setting, engine: LocalEngine, folder: RunFolder, test_examples: int):
-        self.setting, self.engine, self.folder, self.test_examples = setting, engine, folder, test_examples
+    def __init__(self, setting: Setting, engine: LocalEngine, folder: RunFolder, test_share: float):
+        self.setting, self.engine, self.folder, self.test_share = setting, engine, folder, test_share
         self.known: dict[int, dict[str, dict[str, Speed]]] = {}
 
     def at(self, target: int) -> dict[str, dict[str, Speed]]:
@@ -111,7 +118,7 @@ class Calibration:
             unique = {_architecture(config): (name, body) for name, bodies in configs.items() for body, config in bodies.items()}
             jobs = [self._job(configs[name][body]) for name, body in unique.values()]
             threads = self.engine.threads
-            speeds = self.engine.map(measure_speed, [(str(self.folder.path), job, threads, self.test_examples) for job in jobs])
+            speeds = self.engine.map(measure_speed, [(str(self.folder.path), job, threads, self.test_share) for job in jobs])
             found = dict(zip(unique, speeds, strict=True))
             self.known[target] = {
                 name: {body: found[_architecture(config)] for body, config in bodies.items()} for name, bodies in configs.items()
@@ -140,6 +147,8 @@ class Choice:
     fits: bool = True
     extended: bool = False
     """Whether there is time for one more configuration beyond the space."""
+    refit_steps: dict[str, dict[str, int]] | None = None
+    """Steps of the longer training at the end, by model and body; None where there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,32 +171,43 @@ class Machine:
 def choose(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
     """Size, replicates, configurations and steps under the budget: rule 3 of the comparison protocol.
 
-    The smallest size settles replicates and configurations: the first of the ladder with five epochs; else the last that still
-    decides something; else a single training of each model. Then the largest size with five epochs is taken.
+    The smallest size settles replicates and configurations: the first of the ladder with the epochs that the task wants; else the
+    last that still decides something; else a single training of each model. Then the largest size with the wanted epochs is taken.
     """
     options = setting.options
     sizes = [options.target_parameters] if options.target_parameters else list(SIZES.values())
     found = [_choice(setting, calibration, machine, sizes[0], *step) for step in _ladder(options)]
-    enough = [choice for choice in found if choice.epochs >= WANTED_EPOCHS]
-    feasible = [choice for choice in found[:-1] if choice.epochs >= LEAST_EPOCHS and choice.fits]
+    wanted = setting.wanted_epochs(sizes[0])
+    enough = [choice for choice in found if choice.epochs >= wanted]
+    feasible = [choice for choice in found[:-1] if choice.epochs >= LEAST_SHARE * wanted and choice.fits]
     best = enough[0] if enough else feasible[-1] if feasible else found[-1]
     for target in sizes[1:]:
-        if best.epochs < 1.5 * WANTED_EPOCHS:
+        if best.epochs < 1.5 * setting.wanted_epochs(best.target):
             break
         larger = _choice(setting, calibration, machine, target, best.replicates, best.configurations)
-        if larger.epochs < WANTED_EPOCHS:
+        if larger.epochs < setting.wanted_epochs(target):
             break
         best = larger
-    return _extended(setting, calibration, machine, best)
+    return _with_refit(setting, calibration, machine, _extended(setting, calibration, machine, best))
 
 
 def _extended(setting: Setting, calibration: Calibration, machine: Machine, best: Choice) -> Choice:
-    """With room for one more configuration, beyond the space, where five epochs remain and a search is made at all."""
+    """With room for one more configuration, beyond the space, where the wanted epochs remain and a search is made at all."""
     wanted = setting.options.extend_search
     if wanted is False or best.configurations == 1:
         return best
     roomy = _choice(setting, calibration, machine, best.target, best.replicates, best.configurations, extended=True)
-    return roomy if wanted or roomy.epochs >= WANTED_EPOCHS else best
+    return roomy if wanted or roomy.epochs >= setting.wanted_epochs(best.target) else best
+
+
+def _with_refit(setting: Setting, calibration: Calibration, machine: Machine, choice: Choice) -> Choice:
+    """With the steps that the time kept for a longer training of the recommended model allows."""
+    if not refit.wanted(setting.options) or setting.options.budget_seconds is None:
+        return choice
+    seconds = refit.SHARE * setting.options.budget_seconds
+    steps = refit.steps_by_body(calibration.at(choice.target), choice.steps, seconds, machine.per_epoch)
+    estimate = choice.estimate_seconds and choice.estimate_seconds + seconds * RESERVE
+    return dataclasses.replace(choice, refit_steps=steps, estimate_seconds=estimate)
 
 
 def _ladder(options: Options) -> list[tuple[int, int]]:
@@ -206,7 +226,7 @@ def _choice(
 ) -> Choice:
     """The most steps that so many replicates and configurations allow at a size; one configuration more if the space may be extended."""
     options, speeds = setting.options, calibration.at(target)
-    budget = options.budget_seconds or float("inf")
+    budget = (options.budget_seconds or float("inf")) * (1 - refit.SHARE * refit.wanted(options))
     outside = time.monotonic() - machine.started + machine.fixed(replicates)
     workload = Workload(speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside)
     weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
@@ -219,13 +239,12 @@ def _choice(
 
 def flops_of(setting: Setting, target: int) -> dict[str, float]:
     """Training FLOPs per token of each contender at a size, modern body."""
-    measure = flops(np.percentile(setting.lengths, range(5, 100, 10)).astype(int).tolist())
-    return {name: measure(bodies["modern"]) for name, bodies in setting.solved(target).items()}
+    return {name: setting.flops(bodies["modern"]) for name, bodies in setting.solved(target).items()}
 
 
 def body_of_points(setting: Setting, configurations: int) -> dict[str, list[str]]:
     drawn = points(configurations, setting.options.seed)
-    return {c.name: [hyperparameters(c, point)[0].get("body", "modern") for point in drawn] for c in setting.contenders}
+    return {c.name: [hyperparameters(c, point, setting.task)[0].get("body", "modern") for point in drawn] for c in setting.contenders}
 
 
 def trials(setting: Setting, choice: Choice) -> list[dict[str, Any]]:
@@ -259,7 +278,7 @@ def _searches(
 ) -> list[dict[str, Any]]:
     found = []
     for index, point in enumerate(points(choice.configurations, setting.options.seed)):
-        values, edge = hyperparameters(contender, point)
+        values, edge = hyperparameters(contender, point, setting.task)
         steps = choice.steps[contender.name]
         job = setting.job(configs[values.get("body", "modern")], steps, contender.name, replicate)
         job |= {"kind": "search", "configuration": index, "after": []}
@@ -289,4 +308,4 @@ def _final(
 
 
 def described_space(setting: Setting) -> dict[str, dict[str, list[Any]]]:
-    return {c.name: {dimension.name: dimension.described() for dimension in space(c)} for c in setting.contenders}
+    return {c.name: {dimension.name: dimension.described() for dimension in space(c, setting.task)} for c in setting.contenders}

@@ -1,7 +1,7 @@
 """``comparison.json`` from records: models, pairs, verdict and recommendation."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,15 +9,19 @@ from safetensors.numpy import load_file, save_file
 
 from seqwise.comparison.contenders import Contender
 from seqwise.comparison.cost import bytes_on_disk
-from seqwise.comparison.finals import Finals, TestData, by_length, model_scores
+from seqwise.comparison.finals import Finals, TestData, breakdowns, model_scores
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.scores import ScoreTable
 from seqwise.comparison.search import select
 from seqwise.comparison.verdict import decide, recommend
 from seqwise.core.files import atomic_path, read_json
 from seqwise.data.splits import Split
-from seqwise.tasks.task import Task
+from seqwise.tasks.task import Task, Told, load_outputs
 
+Texts = Callable[[int], Sequence[str]]
+"""From a replicate to its test texts."""
+NOT_SCORES = ("step", "epoch", "train_loss", "seconds")
+"""What an evaluation holds besides the task's metrics."""
 NO_COST = {
     "train_seconds": None,
     "train_tokens_per_second": None,
@@ -56,7 +60,7 @@ def _trials(
                 "edge": record["job"].get("edge", []),
                 "status": record["status"],
                 "error": record.get("error"),
-                "validation": best and {key: best[key] for key in ("accuracy", "macro_f1", "log_loss")},
+                "validation": best and {key: value for key, value in best.items() if key not in NOT_SCORES},
                 "chosen": (job["replicate"], job["configuration"]) in kept,
                 "seconds": record.get("seconds"),
                 "steps": record.get("steps"),
@@ -128,8 +132,11 @@ def best_of(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any] | None:
     model = next((model for model in result["models"] if model["name"] == name), None)
     if model is None or model["path"] is None:
         return None
+    longer = result.get("refit")
+    if longer and longer["kept"] and longer["model"] == name:
+        return {"name": name, "replicate": longer["replicate"], "path": "best", "from": longer["path"], "scores": longer["scores"]}
     record = read_json((folder.path / model["path"]).parent / "record.json")
-    return {"name": name, "replicate": model["best_replicate"], "path": "best", "scores": record["test"]}
+    return {"name": name, "replicate": model["best_replicate"], "path": "best", "from": model["path"], "scores": record["test"]}
 
 
 def judge_again(result: dict[str, Any], table: ScoreTable, limits: dict[str, Any]) -> None:
@@ -208,8 +215,8 @@ class Outcome:
 
     def table(self, models: list[dict[str, Any]]) -> ScoreTable:
         names = [model["name"] for model in models if model["status"] != "failed"]
-        pairs = {name: zip(self.finals[name].outputs, self.data.labels, strict=True) for name in names}
-        rows = {name: [self.task.unit_scores(outputs, labels) for outputs, labels in found] for name, found in pairs.items()}
+        pairs = {name: zip(self.finals[name].outputs, self.finals[name].truths, strict=True) for name in names}
+        rows = {name: [self.task.unit_scores(outputs, truth) for outputs, truth in found] for name, found in pairs.items()}
         return score_table(self.task, models, rows, self.data.crossed, self.data.test_share)
 
     def models(self, costs: dict[str, Any]) -> list[dict[str, Any]]:
@@ -223,21 +230,13 @@ class Outcome:
             model["bytes_on_disk"] = bytes_on_disk(self.folder.path / model["path"]) if model["path"] else None
             model["scores"], model["by_length"] = {}, []
             if model["status"] != "failed":
-                outputs, rng = self.finals[model["name"]].outputs, np.random.default_rng([self.plan["seed"], 1])
-                model["scores"], model["by_length"] = (
-                    model_scores(self.task, outputs, self.data, rng),
-                    by_length(self.task, outputs, self.data),
-                )
+                finals = self.finals[model["name"]]
+                model["scores"] = model_scores(self.task, finals, self.data, np.random.default_rng([self.plan["seed"], 1]))
+                model |= breakdowns(self.task, finals, self.data)
         return found
 
-    def result(
-        self, costs: dict[str, Any], environment: dict[str, Any], limits: dict[str, Any], texts: Callable[[int], list[str]] | None
-    ) -> dict[str, Any]:
-        """``comparison.json``.
-
-        Args:
-            texts: the test texts of a replicate; None keeps them out.
-        """
+    def result(self, costs: dict[str, Any], environment: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+        """``comparison.json``, but for the model that is handed over and what is told of it: see :meth:`hand_over`."""
         planned = self.plan["protocol"]["replicates"]
         design = {"planned_replicates": planned, "crossed": self.data.crossed, "test_share": self.data.test_share}
         result: dict[str, Any] = {
@@ -250,16 +249,32 @@ class Outcome:
             "models": self.models(costs),
         }
         judge_again(result, self.table(result["models"]), limits)
-        result["best"] = best_of(self.folder, result)
-        result["task_results"] = result["best"] and self.told(result["best"], texts)
         return result
 
-    def told(self, best: dict[str, Any], texts: Callable[[int], list[str]] | None) -> dict[str, Any]:
+    def hand_over(self, result: dict[str, Any], texts: Texts | None) -> None:
+        """Put into ``result`` which model is handed over, and what the task tells of it.
+
+        Args:
+            texts: the test texts of a replicate; None keeps them out.
+        """
+        result["best"], result["samples"] = best_of(self.folder, result), texts is not None
+        result["task_results"] = result["best"] and self.told(result["best"], texts)
+
+    def told(self, best: dict[str, Any], texts: Texts | None) -> dict[str, Any]:
         """What the task says of the best model's answers on its replicate's test split."""
         place = self.replicates.index(best["replicate"])
-        labels, names = self.data.labels[place], tuple(self.plan["labels"])
-        found = self.task.results(self.finals[best["name"]].outputs[place], labels, names)
-        if texts is None:
-            return found | {"mistakes": None, "disagreements": None}
-        outputs = {c.name: self.finals[c.name].outputs[place] for c in self.contenders if self.finals[c.name].status == "ok"}
-        return found | self.task.samples(outputs, best["name"], labels, texts(best["replicate"]), names)
+        ok = [c.name for c in self.contenders if self.finals[c.name].status == "ok"]
+        own = {name: self.finals[name].records[place]["job"]["fingerprint"] for name in ok}
+        folders = {name: self.folder.trial(fingerprint) / "model" for name, fingerprint in own.items()}
+        folders[best["name"]] = self.folder.path / best["from"]
+        outputs = {name: self.finals[name].outputs[place] for name in ok}
+        outputs[best["name"]] = load_outputs(folders[best["name"]].with_name("test.safetensors"))[0]
+        told = Told(
+            best=best["name"],
+            outputs=outputs,
+            truth=self.finals[best["name"]].truths[place],
+            labels=tuple(self.plan["labels"]),
+            folders=folders,
+            texts=texts and texts(best["replicate"]),
+        )
+        return self.task.results(told)

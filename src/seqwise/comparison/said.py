@@ -3,8 +3,9 @@
 import shlex
 from typing import Any
 
-from seqwise.comparison.budget import LEAST_EPOCHS
+from seqwise.comparison.budget import LEAST_SHARE
 from seqwise.comparison.options import Options
+from seqwise.comparison.wording import metric
 
 
 def plan_summary(plan: dict[str, Any]) -> str:
@@ -25,12 +26,15 @@ def plan_summary(plan: dict[str, Any]) -> str:
     )
     if plan["estimate_seconds"]:
         lines.append(f"estimate: {plan['estimate_seconds'] / 60:.1f} minutes")
+    if plan["refit"]:
+        lines.append("at the end the recommended model is trained longer, to hand over (--no-refit leaves that out)")
     if not protocol["within_budget"]:
         lines.append("WARNING: nothing smaller is possible for this data and these models: the budget will not be kept")
-    if epochs < LEAST_EPOCHS:
+    if epochs < LEAST_SHARE * protocol["wanted_epochs"]:
         lines.append(f"WARNING: a final run sees only {epochs:.1f} epochs; a larger --budget says more")
     if protocol["decidable_difference"]:
-        lines.append(f"smallest difference that this can decide: about {100 * protocol['decidable_difference']:.1f} points")
+        least = metric(protocol["metric"]).difference(protocol["decidable_difference"], signed=False)
+        lines.append(f"smallest difference that this can decide: about {least}")
     else:
         lines.append("too few replicates or models to decide anything: the result will describe, not decide")
     return "\n".join(lines)

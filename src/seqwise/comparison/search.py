@@ -14,6 +14,9 @@ from seqwise.tasks.task import Task
 
 SEARCHES = ("search", "extension")
 """Kinds of trials that end early and are selected from."""
+DIMENSIONS = 5
+SHARED = 3
+"""How many dimensions a space has, and how many of them, the first ones, are the same for every family."""
 EDGE = 0.1
 """A kept point this close to an end of a range, as a share of the range, is flagged."""
 
@@ -34,27 +37,30 @@ class Dimension:
             return self.choices[int(share * len(self.choices))]
         if self.log:
             return float(f"{math.exp(math.log(self.low) + share * math.log(self.high / self.low)):.4g}")
-        return round(self.low + share * (self.high - self.low), 4)
-
-    def is_edge(self, share: float) -> bool:
-        return not self.choices and not EDGE <= share <= 1 - EDGE
+        return max(0.0, round(self.low + share * (self.high - self.low), 4))
 
     def described(self) -> list[Any]:
         return list(self.choices) if self.choices else [self.low, self.high]
 
 
-SHARED = (
-    Dimension("learning_rate", 1e-3, 1e-2, log=True),
-    Dimension("dropout", 0.1, 0.5),
-    Dimension("weight_decay", 0.01, 0.3, log=True),
-)
+def on_edge(share: float) -> bool:
+    return not EDGE <= share <= 1 - EDGE
+
+
+LEARNING_RATE = Dimension("learning_rate", 1e-3, 1e-2, log=True)
+WEIGHT_DECAY = Dimension("weight_decay", 0.01, 0.3, log=True)
 BODY = Dimension("body", choices=("modern", "classic"))
 FORGET_BIAS = Dimension("forget_bias", choices=(0.0, 1.0, 2.0))
 WARMUP = Dimension("warmup", 0.02, 0.2)
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
-def space(contender: Contender) -> tuple[Dimension, ...]:
+def shared(task: Task) -> tuple[Dimension, ...]:
+    """The dimensions that every family has; the task says how much dropout makes sense."""
+    return LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY
+
+
+def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
     """Three shared dimensions and two of the family's own: as many for every family."""
     if contender.family == "attention":
         own = (WARMUP, POSITIONS)
@@ -62,20 +68,20 @@ def space(contender: Contender) -> tuple[Dimension, ...]:
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, POSITIONS)
     else:
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, BODY)
-    return SHARED + own
+    return shared(task) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:
     """``configurations`` points of a scrambled Sobol sequence (Sobol' 1967) in five dimensions."""
     power = max(0, (configurations - 1).bit_length())
-    return qmc.Sobol(len(SHARED) + 2, scramble=True, rng=seed).random_base2(power)[:configurations].tolist()
+    return qmc.Sobol(DIMENSIONS, scramble=True, rng=seed).random_base2(power)[:configurations].tolist()
 
 
-def hyperparameters(contender: Contender, point: Sequence[float]) -> tuple[dict[str, Any], list[str]]:
+def hyperparameters(contender: Contender, point: Sequence[float], task: Task) -> tuple[dict[str, Any], list[str]]:
     """The values of one point, and the names of those at an edge of the space."""
-    dimensions = space(contender)
+    dimensions = space(contender, task)
     values = {dimension.name: dimension.at(share) for dimension, share in zip(dimensions, point, strict=True)}
-    return values, [dimension.name for dimension, share in zip(dimensions, point, strict=True) if dimension.is_edge(share)]
+    return values, [dimension.name for dimension, share in zip(dimensions, point, strict=True) if not dimension.choices and on_edge(share)]
 
 
 def select(records: Sequence[Mapping[str, Any]], task: Task, on: Split) -> Mapping[str, Any] | None:

@@ -1,12 +1,11 @@
 """Sizes are solved, not guessed: a width in steps of 8 and an adjusted feed-forward give every contender the same count."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from seqwise.comparison.contenders import Contender
 from seqwise.core.config import Config
 from seqwise.core.errors import UserError
-from seqwise.models.accounting import count_parameters, flops_per_token
 from seqwise.models.config import SeqwiseConfig
 
 FEED_FORWARD_RATIO = 8 / 3
@@ -22,6 +21,7 @@ class Shape(Config):
     embedding_size: int
     layers: int
     classes: int
+    """0 where the answer is none of a set of classes."""
     context: int
     bidirectional: bool
     width: int | None = None
@@ -47,18 +47,9 @@ def _config(contender: Contender, shape: Shape, body: str, width: int, knob: int
         body=body,
         bidirectional=shape.bidirectional,
         max_position_embeddings=shape.context,
-        num_labels=shape.classes,
+        **({"num_labels": shape.classes} if shape.classes else {}),
         **sized,
     )
-
-
-def parameters(config: SeqwiseConfig) -> float:
-    return float(count_parameters(config, num_labels=config.num_labels).non_embedding)
-
-
-def flops(lengths: Sequence[int]) -> Callable[[SeqwiseConfig], float]:
-    """Training FLOPs per token at a length distribution."""
-    return lambda config: flops_per_token(config, lengths)
 
 
 def _best_knob(build: Callable[[int], SeqwiseConfig], measure: Callable[[SeqwiseConfig], float], target: float) -> int:

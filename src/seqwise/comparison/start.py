@@ -1,5 +1,6 @@
 """The first moments of a comparison: everything is checked before anything heavy is imported and before anything is written."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,21 @@ from seqwise.core.config import fingerprint
 from seqwise.core.environment import core_count, source_hash
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
-from seqwise.data.readers import Corpus, load_corpus
-from seqwise.tasks import TASKS
+from seqwise.tasks import TASK_DATA, TASKS
+from seqwise.tasks.task_data import CorpusLike, Request
 
 
-def request_fingerprint(options: Options, corpus: Corpus) -> str:
+def request_fingerprint(options: Options, corpus: CorpusLike) -> str:
     """What a run folder must agree on: options, data and the code that decides numbers."""
     return fingerprint(options.request() | {"data": corpus.sha256, "source_hash": source_hash()})
 
 
-def default_folder(options: Options, corpus: Corpus) -> Path:
+def default_folder(options: Options, corpus: CorpusLike) -> Path:
     stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
     return Path("runs") / f"{stem}-{request_fingerprint(options, corpus)[:6]}"
 
 
-def check_folder(folder: RunFolder, options: Options, corpus: Corpus) -> None:
+def check_folder(folder: RunFolder, options: Options, corpus: CorpusLike) -> None:
     """Refuse a folder that holds something else. Raises :class:`UserError`; touches nothing."""
     if folder.path.is_file():
         raise UserError(f"{folder.path} is a file", expected="a folder, or a name that is free", fix="choose another --out")
@@ -64,15 +65,8 @@ def run_comparison(
     if options.task not in TASKS:
         raise UserError(f"unknown task '{options.task}'", fix=did_you_mean(options.task, list(TASKS)))
     contenders = parse_contenders(options.models)
-    corpus = load_corpus(
-        options.source,
-        validation=options.validation,
-        test=options.test,
-        text=options.text,
-        target=options.target,
-        group=options.group,
-        header=options.header,
-    )
+    request = Request(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Request)})
+    corpus = TASK_DATA[options.task]().read(request)
     options.steps_of([contender.name for contender in contenders])
     check_device(options.device)
     folder = RunFolder(Path(out) if out else default_folder(options, corpus))

@@ -12,20 +12,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 
 from seqwise.comparison.extension import extended, reached_ends
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.search import SHARED, select
-from seqwise.core.files import read_json, write_json
+from seqwise.comparison.search import select, shared
+from seqwise.core.files import write_json
 from seqwise.data.splits import Split
-from seqwise.models.accounting import count_parameters
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASKS
-from seqwise.tasks.task import SplitFeed, Task, save_outputs
-from seqwise.training.checkpoint import drop_checkpoint
+from seqwise.tasks.task import Task, save_outputs
+from seqwise.training.checkpoint import drop_checkpoint, load_weights
 from seqwise.training.loop import Progress, Trainer, TrainingConfig
 
 PROGRESS_SECONDS = 1.0
@@ -34,11 +32,13 @@ PROGRESS_SECONDS = 1.0
 def model_config(job: Mapping[str, Any]) -> SeqwiseConfig:
     """The model's config with the trial's hyperparameters put in."""
     values = job["hyperparameters"]
-    dropout = values["dropout"]
-    changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": dropout / 2}
+    dropout, tokens = values["dropout"], TASKS[job["task"]].token_dropout
+    changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": tokens * dropout}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
-    labels = dict(enumerate(job["labels"]))
-    return SeqwiseConfig(**job["config"], **changes, id2label=labels, label2id={name: i for i, name in labels.items()})
+    if job["labels"]:
+        changes["id2label"] = dict(enumerate(job["labels"]))
+        changes["label2id"] = {name: i for i, name in changes["id2label"].items()}
+    return SeqwiseConfig(**job["config"], **changes)
 
 
 def training_config(job: Mapping[str, Any]) -> TrainingConfig:
@@ -58,8 +58,8 @@ def build_trainer(job: Mapping[str, Any], folder: RunFolder, checkpoints: Path |
     torch.manual_seed(training.seed)
     model = task.build(model_config(job))
     replicate = job["replicate"]
-    train, validation = folder.tokens(replicate, Split.TRAIN), folder.tokens(replicate, Split.VALIDATION)
-    feed = SplitFeed(task, train, validation, batch_size=job["batch_size"], seed=job["data_seed"])
+    train, validation = (folder.examples(task.data, replicate, split) for split in (Split.TRAIN, Split.VALIDATION))
+    feed = task.feed(train, validation, batch_size=job["batch_size"], seed=job["data_seed"])
     return Trainer(model, feed, training, folder=checkpoints, accelerator=accelerator_for(job["device"]))
 
 
@@ -80,9 +80,21 @@ class Reporter:
         self.path.write_text(json.dumps({"step": progress.step, "until": self.until}))
 
 
+def run_refit(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
+    """Train a configuration that was kept from the start, longer; read the test split once, with the best weights."""
+    task: Task = TASKS[job["task"]]()
+    trainer = build_trainer(job, folder, place)
+    trainer.resume()
+    trainer.run(job["until"], Reporter(place / "progress.json", job["until"]))
+    record = _record(job, trainer)
+    if record["status"] == "ok":
+        _finish(trainer, task, job, folder, place, record)
+    return record
+
+
 def _record(job: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
     progress, config = trainer.progress, trainer.bare_model.config
-    count = count_parameters(config, num_labels=config.num_labels)
+    count = TASKS[job["task"]]().parameters(config)
     return {
         "schema_version": 1,
         "job": dict(job),
@@ -120,8 +132,9 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     if not ends or own is None:
         return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
     point = extended(own["job"]["point"], ends)
-    names_beyond = [SHARED[index].name for index, _ in sorted(ends)]
-    values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(SHARED, point, strict=False)}
+    dimensions = shared(task)
+    names_beyond = [dimensions[index].name for index, _ in sorted(ends)]
+    values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(dimensions, point, strict=False)}
     moved = {"hyperparameters": values, "config": own["job"]["config"], "edge": [f"{name} beyond" for name in names_beyond], "point": point}
     return run_search(job | moved, folder, place)
 
@@ -156,40 +169,34 @@ def _nothing_to_finish(job: Mapping[str, Any], tried: list[dict[str, Any]]) -> d
 
 def _finish(trainer: Trainer, task: Task, job: Mapping[str, Any], folder: RunFolder, place: Path, record: dict[str, Any]) -> None:
     model = trainer.bare_model
-    model.load_state_dict(trainer.best_weights)
+    load_weights(model, trainer.best_weights)
     model.eval()
     model.save_pretrained(place / "model")
     shutil.copytree(folder.replicate(job["replicate"]) / "tokenizer", place / "model", dirs_exist_ok=True)
-    test = folder.tokens(job["replicate"], Split.TEST)
-    outputs = task.outputs(model, test)
-    save_outputs(place / "test.safetensors", outputs)
-    record["test"] = task.metrics(outputs, test.labels)
+    test = folder.examples(task.data, job["replicate"], Split.TEST)
+    outputs = task.outputs(model, test, final=True)
+    save_outputs(place / "test.safetensors", outputs, test.truth)
+    record["test"] = task.metrics(outputs, test.truth)
 
 
 def run_baseline(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
     """Fit a baseline on the training split and score it on validation and test."""
     task: Task = TASKS[job["task"]]()
-    corpus = read_json(folder.cache / "corpus.json")
-    splits = folder.splits(job["replicate"])
-    labels = np.asarray(corpus["labels"])
-    texts = {split: [corpus["texts"][i] for i in indices] for split, indices in splits.items()}
-    truth = {split: labels[indices] for split, indices in splits.items()}
     start = time.perf_counter()
-    held = (texts[Split.VALIDATION], truth[Split.VALIDATION])
-    model = task.baselines[job["model"]].fit(texts[Split.TRAIN], truth[Split.TRAIN], held, len(job["labels"]))
+    fitted = task.fit_baseline(job["model"], folder.cache, folder.replicate(job["replicate"]), len(job["labels"]))
     seconds = time.perf_counter() - start
-    model.save(place / "model")
-    outputs = model.predict(texts[Split.TEST])
-    save_outputs(place / "test.safetensors", outputs)
+    fitted.model.save(place / "model")
+    save_outputs(place / "test.safetensors", fitted.outputs, fitted.truth)
+    parameters = fitted.model.parameters()
     return {
         "schema_version": 1,
         "job": dict(job),
         "status": "ok",
         "seconds": seconds,
         "train_seconds": seconds,
-        "parameters": {"total": model.parameters(), "embedding": 0, "non_embedding": model.parameters()},
-        "best": task.metrics(model.predict(held[0]), held[1]),
-        "test": task.metrics(outputs, truth[Split.TEST]),
+        "parameters": {"total": parameters, "embedding": 0, "non_embedding": parameters},
+        "best": fitted.validation,
+        "test": task.metrics(fitted.outputs, fitted.truth),
     }
 
 
@@ -197,6 +204,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], RunFolder, Path], dict[str, Any]]]
     "search": run_search,
     "extension": run_extension,
     "final": run_final,
+    "refit": run_refit,
     "baseline": run_baseline,
 }
 
@@ -224,7 +232,7 @@ def run_job(run: str, job: dict[str, Any], threads: int) -> None:
         }
     write_json(place / "record.json", record)
     (place / "progress.json").unlink(missing_ok=True)
-    if job["kind"] == "final" and record["status"] != "failed":
+    if job["kind"] in ("final", "refit") and record["status"] != "failed":
         drop_checkpoint(place)
         for fingerprint in job["after"]:
             drop_checkpoint(folder.trial(fingerprint))

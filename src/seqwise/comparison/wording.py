@@ -46,6 +46,11 @@ class Metric:
         return f"{written} {self.step}".rstrip() + (f" ({between})" if between else "")
 
     @property
+    def of(self) -> str:
+        """What a difference is one of, unless its step has said so: " of accuracy"."""
+        return "" if self.step == self.label else f" of {self.label}"
+
+    @property
     def axis(self) -> str:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
@@ -58,7 +63,14 @@ METRICS = {
     "log_loss": Metric(
         "log loss", "nats", "nats", 1, 3, "the surprise at the true answer; punishes confident mistakes; lower is better", False
     ),
-    "bits_per_byte": Metric("bits per byte", "bits/byte", "bits/byte", 1, 3, "the surprise at the next byte; lower is better", False),
+    "loss": Metric("loss per token", "nats", "nats", 1, 3, "the surprise at the next token; lower is better", False),
+    "perplexity": Metric(
+        "perplexity", "", "", 1, 2, "among how many equally likely tokens the model is as good as choosing; lower is better", False
+    ),
+    "bits_per_byte_carried": Metric(
+        "bits per byte, state carried", "", "bits per byte", 1, 3, "the same with the state carried through the whole text", False
+    ),
+    "bits_per_byte": Metric("bits per byte", "", "bits per byte", 1, 3, "the surprise at the next byte; lower is better", False),
 }
 
 
@@ -73,6 +85,14 @@ def primary(result: Mapping[str, Any]) -> Metric:
 
 def primary_score(result: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
     return model["scores"].get(result["protocol"]["metric"]) or {"mean": None, "ci95": None, "per_replicate": []}
+
+
+ANSWERS = {"text-generation": "the next token"}
+
+
+def answer_of(result: Mapping[str, Any]) -> str:
+    """What one answer is, whose time is measured."""
+    return ANSWERS.get(result["task"], "one answer")
 
 
 def dig(record: Mapping[str, Any] | None, *keys: str) -> Any:
@@ -121,13 +141,13 @@ def decision_headline(result: Mapping[str, Any]) -> str:
 
 def worst_case(result: Mapping[str, Any]) -> str:
     """How much the recommended model can be behind any other, as a sentence; empty when it is not known."""
-    regret = result["verdict"]["recommendation"]["regret_upper95"]
+    regret, name = (result["verdict"]["recommendation"][key] for key in ("regret_upper95", "model"))
     if regret is None:
         return ""
     if regret <= 0:
-        return "It is not behind any alternative (95 % sure)."
+        return f"{name} is not behind any alternative (95 % sure)."
     kind = primary(result)
-    return f"At worst it is {kind.difference(regret, signed=False)} of {kind.label} behind any alternative (95 % sure)."
+    return f"At worst {name} is {kind.difference(regret, signed=False)}{kind.of} behind any alternative (95 % sure)."
 
 
 def sentence(text: str, names: Collection[str] = ()) -> str:

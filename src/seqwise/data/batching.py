@@ -41,6 +41,11 @@ class TokenSet:
         """Tokens of every example."""
         return np.diff(self.offsets)
 
+    @property
+    def truth(self) -> np.ndarray:
+        """What answers are held against: the labels."""
+        return self.labels
+
     @classmethod
     def from_lists(cls, ids: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
         offsets = np.concatenate([[0], np.cumsum([len(example) for example in ids], dtype=np.int64)]).astype(np.int64)

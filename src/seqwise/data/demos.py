@@ -1,13 +1,16 @@
 """Data that every Python installation already has.
 
-``demo:docstrings``: to which part of the standard library does a documentation string belong? Read from the installed sources, which
-are under the licence of the Python Software Foundation (PSF-2.0); nothing is imported, run or copied.
+``demo:docstrings``: to which part of the standard library does a documentation string belong? ``demo:python`` and ``demo:docs``: its
+sources and its documentation as running text. Read from the installed sources, which are under the licence of the Python Software
+Foundation (PSF-2.0); nothing is imported, run or copied.
 """
 
 import ast
 import re
+import sys
 import sysconfig
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from seqwise.core.errors import UserError
@@ -29,7 +32,15 @@ SOURCES = {
     "xml": "xml",
 }
 """Class -> module or package, relative to the standard library; all are in Python 3.11 to 3.14."""
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 MIN_WORDS, MAX_WORDS = 4, 60
+TESTS = {"test", "tests"}
+TABLES = {"encodings", "pydoc_data"}
+"""Packages that are data more than programs."""
+OPTIONAL = {"distutils", "ensurepip", "idlelib", "lib2to3", "tkinter", "turtledemo"}
+"""Packages that some versions or distributions lack."""
+PROGRAM = 4_000_000
+"""Characters of ``demo:python``, about: half of what there is."""
 
 
 def docstrings() -> Table:
@@ -37,29 +48,91 @@ def docstrings() -> Table:
 
     The rows depend on the Python version, not on the machine. Raises :class:`UserError` where the sources are not installed.
     """
-    root = Path(sysconfig.get_path("stdlib"))
+    root = _library()
     rows: dict[tuple[str, str], None] = {}
     for label, place in SOURCES.items():
         for path in _files(root / place):
             rows.update(dict.fromkeys((text, label) for text in _texts(path, label)))
-    if not rows:
-        raise UserError(f"no Python sources in {root}", expected="a Python installation with its standard library as .py files")
+    _check_found(rows, root)
     texts, labels = zip(*rows, strict=True)
     columns = {"text": list(texts), "label": list(labels)}
     return Table(columns, "demo:docstrings", content_hash(columns))
 
 
+def python() -> Table:
+    """Sources of the standard library, one module a row, evenly spaced in the order of their names: about 4 MB without tests and tables.
+
+    The rows depend on the Python installation. Raises :class:`UserError` where the sources are not installed.
+    """
+    texts = [_source(path) for path in _modules()]
+    kept = min(len(texts), len(texts) * PROGRAM // sum(map(len, texts)))
+    return _rows([texts[number * len(texts) // kept] for number in range(kept)], "demo:python")
+
+
+def docs() -> Table:
+    """The documentation strings of each module of the standard library, then each topic of the language reference: one row each.
+
+    The rows depend on the Python installation. Raises :class:`UserError` where the sources are not installed.
+    """
+    return _rows([text for path in _modules() if (text := _documentation(path))] + _topics(), "demo:docs")
+
+
+def _rows(texts: list[str], source: str) -> Table:
+    columns = {"text": texts}
+    return Table(columns, source, content_hash(columns))
+
+
+def _library() -> Path:
+    return Path(sysconfig.get_path("stdlib"))
+
+
+def _check_found(found: Collection, root: Path) -> None:
+    if not found:
+        raise UserError(f"no Python sources in {root}", expected="a Python installation with its standard library as .py files")
+
+
 def _files(place: Path) -> list[Path]:
     """The sources of a module or package, without its tests."""
     if place.is_dir():
-        return sorted(path for path in place.rglob("*.py") if "test" not in path.relative_to(place).parts)
+        return sorted(path for path in place.rglob("*.py") if not TESTS.intersection(path.relative_to(place).parts))
     return [place] if place.is_file() else []
+
+
+def _modules() -> list[Path]:
+    """Every module of the standard library that is text, in the order of the names."""
+    root = _library()
+    names = sorted(sys.stdlib_module_names - TABLES - OPTIONAL)
+    found = [path for name in names for path in _files(root / name) + _files(root / f"{name}.py")]
+    _check_found(found, root)
+    return found
+
+
+def _source(path: Path) -> str:
+    with tokenize.open(path) as file:
+        return file.read()
+
+
+def _documentation(path: Path) -> str:
+    """The documentation strings of one module, in the order in which they stand there."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, DOCUMENTED)]
+    found = (ast.get_docstring(node) for node in sorted(nodes, key=lambda node: getattr(node, "lineno", 0)))
+    return "".join(f"{text}\n\n" for text in found if text)
+
+
+def _topics() -> list[str]:
+    """The topics that ``help()`` explains: parts of the language reference."""
+    path = _library() / "pydoc_data" / "topics.py"
+    if not path.is_file():
+        return []
+    values = [node.value for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.Assign)]
+    topics = next(ast.literal_eval(value) for value in values if isinstance(value, ast.Dict))
+    return [topics[name] for name in sorted(topics)]
 
 
 def _texts(path: Path, label: str) -> Iterator[str]:
     own_name = re.compile(re.escape(label), re.IGNORECASE)
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, DOCUMENTED):
             prose = (ast.get_docstring(node) or "").partition(">>>")[0]
             words = own_name.sub("_", prose).split()
             if len(words) >= MIN_WORDS:

@@ -143,7 +143,7 @@ def _like(main: Table, source: str) -> Table:
 
 
 def _part(table: Table, choice: _Choice, split: str) -> _Part:
-    texts = [_as_text(value, table.source, choice.text) for value in column_of(table, choice.text)]
+    texts = [as_text(value, table.source, choice.text) for value in column_of(table, choice.text)]
     labels = [as_label(value) for value in column_of(table, choice.target)]
     _check_labels_present(labels, table.source, choice.target)
     if not any(map(str.strip, texts)):
@@ -160,7 +160,8 @@ def _groups(table: Table, name: str | None) -> list[str]:
     return [as_label(value) or f"row {row} of {table.source}" for row, value in enumerate(values, 1)]
 
 
-def _as_text(value: Any, source: str, column: str) -> str:
+def as_text(value: Any, source: str, column: str) -> str:
+    """The text of a cell, "" where it is missing. Raises :class:`UserError` for what is no text, such as a list."""
     if value is None:
         return ""
     if isinstance(value, list | dict | bytes):
@@ -267,4 +268,4 @@ def read_texts(source: str, *, column: str | None = None, header: bool | None = 
         return decode(read_bytes(path), source).splitlines()
     table = read_table(source, header=header)
     name = column or guess_text(table, [])
-    return [_as_text(value, source, name) for value in column_of(table, name)]
+    return [as_text(value, source, name) for value in column_of(table, name)]

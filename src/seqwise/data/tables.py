@@ -15,7 +15,10 @@ from seqwise.core.errors import UserError
 from seqwise.core.registry import Registry
 from seqwise.data.delimited import Delimited, parse_csv, parse_tsv
 
-DEMOS = Registry("demo", {"docstrings": "seqwise.data.demos:docstrings"})
+DEMOS = Registry(
+    "demo",
+    {"docstrings": "seqwise.data.demos:docstrings", "docs": "seqwise.data.demos:docs", "python": "seqwise.data.demos:python"},
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _read_file(source: str, header: bool | None) -> Table:
     _check_is_file(path)
     suffix = _suffix(path)
     raw = read_bytes(path)
-    data = _gunzip(raw, source) if path.suffix.lower() == ".gz" else raw
+    data = gunzip(raw, source) if path.suffix.lower() == ".gz" else raw
     if not data.strip():
         raise UserError(f"{source} is empty", expected="a file with rows of text and label")
     parsed = FORMATS[suffix](data, source, header)
@@ -122,7 +125,8 @@ def _check_is_file(path: Path) -> None:
     raise UserError(f"there is no file {path} ({where})", fix=f"did you mean {' or '.join(near)}?" if near else "check the path")
 
 
-def _gunzip(raw: bytes, source: str) -> bytes:
+def gunzip(raw: bytes, source: str) -> bytes:
+    """Raises :class:`UserError` where the file is cut short or no gzip file."""
     try:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:

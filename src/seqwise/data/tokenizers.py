@@ -25,6 +25,10 @@ WORD = re.compile(r"\w+|[^\w\s]")
 MAX_WORDS = 20_000
 MOST_UNKNOWN = 0.25
 """Where more of the words of unseen texts are new than this, words are cut into pieces."""
+SMALL_TEXT, FEW_CHARACTERS = 2_000_000, 256
+"""Below so many characters, of so few kinds, a language model reads characters."""
+EXACT_SIZES = ((5_000_000, 2_000), (20_000_000, 4_000), (float("inf"), 8_000))
+"""Characters of a text, and the entries of byte-level BPE up to there."""
 # Thai to Myanmar, Khmer, kana, CJK ideographs: scripts that put no space between words
 UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -38,12 +42,14 @@ class TokenizerPlan:
         vocab_size: the most entries it may have, [PAD] and [UNK] among them.
         lowercase: whether texts are put into lower case first.
         reason: why, for the user to read.
+        exact: the text can be had back to the letter, which a language model needs.
     """
 
     kind: str
     vocab_size: int
     lowercase: bool
     reason: str
+    exact: bool = False
 
 
 def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> TokenizerPlan:
@@ -72,6 +78,28 @@ def choose_tokenizer(texts: Sequence[str], requested: str = "auto") -> Tokenizer
     if _unknown_share(known, other) <= MOST_UNKNOWN:
         return _words(known + other, "words")
     return _bpe(texts, None)
+
+
+def choose_exact_tokenizer(text: str, requested: str = "auto") -> TokenizerPlan:
+    """The unit of a language model, which keeps every character: "bytes", "characters", "bpe" or "bpe:SIZE".
+
+    Raises :class:`UserError` for any other request.
+    """
+    name, sized, size = requested.partition(":")
+    if requested == "bytes":
+        return TokenizerPlan("bytes", len(SPECIAL) + 256, False, "bytes as requested", exact=True)
+    if requested == "characters":
+        return dataclasses.replace(_characters([text], "characters as requested"), exact=True)
+    if name == "bpe" and sized:
+        asked = _requested_size(size)
+        return TokenizerPlan("bpe", asked, False, f"byte-level BPE of {asked} entries as requested", exact=True)
+    if requested not in ("auto", "bpe"):
+        raise UserError(f"a language model cannot use the tokenizer '{requested}'", expected="auto, bytes, characters, bpe or bpe:SIZE")
+    if requested == "auto" and len(text) < SMALL_TEXT and len(set(text)) <= FEW_CHARACTERS:
+        found = _characters([text], f"characters: {len(set(text))} different ones in a text of {len(text):,}")
+        return dataclasses.replace(found, exact=True)
+    entries = next(entries for longest, entries in EXACT_SIZES if len(text) < longest)
+    return TokenizerPlan("bpe", entries, False, f"byte-level BPE of {entries:,} entries for {len(text):,} characters", exact=True)
 
 
 def _requested_size(size: str) -> int:
@@ -182,8 +210,8 @@ def _build_bpe(plan: TokenizerPlan, texts: Sequence[str]) -> "Tokenizer":
     tokenizer = Tokenizer(models.BPE())
     if plan.lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
-    # the first word of a text is the same token as that word anywhere else
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    # the first word of a text is the same token as that word anywhere else, but for exact texts
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=not plan.exact)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=plan.vocab_size,

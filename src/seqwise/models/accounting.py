@@ -12,7 +12,7 @@ from seqwise.models.mixers import MIXERS
 class ParameterCount:
     total: int
     embedding: int
-    """The token embedding and, where there is one, the table of learned positions."""
+    """The token embedding, a table of learned positions and the output's own table of tokens, where there are such."""
 
     @property
     def non_embedding(self) -> int:
@@ -25,10 +25,11 @@ def mixers(config: SeqwiseConfig) -> Iterator[tuple[Any, Any]]:
         yield MIXERS[name], MIXERS[name].configure(config, layer)
 
 
-def count_parameters(config: SeqwiseConfig, num_labels: int | None = None) -> ParameterCount:
-    """Trainable parameters of the backbone, and of a classifier of ``num_labels`` classes on it where given."""
+def count_parameters(config: SeqwiseConfig, num_labels: int | None = None, *, vocabulary_head: bool = False) -> ParameterCount:
+    """Trainable parameters of the backbone, and of a head on it: a classifier of ``num_labels`` classes, or a language model's."""
     width = config.hidden_size
-    embedding = config.vocab_size * config.embedding_size
+    table = config.vocab_size * config.embedding_size
+    embedding = table
     if config.position_embedding == "learned":
         embedding += config.max_position_embeddings * config.projection_size
     body = config.embedding_size * config.projection_size
@@ -36,27 +37,35 @@ def count_parameters(config: SeqwiseConfig, num_labels: int | None = None) -> Pa
     if config.body == "modern":
         body += config.num_hidden_layers * (2 * width + 3 * width * config.intermediate_size) + width
     head = (width + 1) * num_labels if num_labels else 0
+    if vocabulary_head:
+        head += width * config.embedding_size
+        embedding += 0 if config.tie_word_embeddings else table
     return ParameterCount(total=embedding + body + head, embedding=embedding)
 
 
-def forward_flops(config: SeqwiseConfig, length: int) -> int:
-    """Floating-point operations of the backbone's matrix products for one sequence of ``length`` tokens."""
+def forward_flops(config: SeqwiseConfig, length: int, *, vocabulary_head: bool = False) -> int:
+    """Floating-point operations of the matrix products for one sequence of ``length`` tokens.
+
+    Those of the backbone, and with ``vocabulary_head`` those of the logits of every token.
+    """
     flops = 2 * length * config.embedding_size * config.projection_size
     flops += sum(mixer.flops(settings, length) for mixer, settings in mixers(config))
     if config.body == "modern":
         flops += config.num_hidden_layers * 2 * length * 3 * config.hidden_size * config.intermediate_size
+    if vocabulary_head:
+        flops += 2 * length * config.embedding_size * (config.hidden_size + config.vocab_size)
     return flops
 
 
-def training_flops(config: SeqwiseConfig, length: int) -> int:
+def training_flops(config: SeqwiseConfig, length: int, *, vocabulary_head: bool = False) -> int:
     """Forwards and backwards, one sequence: three times the forward pass (Kaplan et al. 2020, arXiv:2001.08361)."""
-    return 3 * forward_flops(config, length)
+    return 3 * forward_flops(config, length, vocabulary_head=vocabulary_head)
 
 
-def flops_per_token(config: SeqwiseConfig, lengths: Iterable[int]) -> float:
+def flops_per_token(config: SeqwiseConfig, lengths: Iterable[int], *, vocabulary_head: bool = False) -> float:
     """Training operations per token, over sequences of these lengths."""
     lengths = list(lengths)
-    return sum(training_flops(config, length) for length in lengths) / sum(lengths)
+    return sum(training_flops(config, length, vocabulary_head=vocabulary_head) for length in lengths) / sum(lengths)
 
 
 def state_bytes(config: SeqwiseConfig, length: int) -> int:

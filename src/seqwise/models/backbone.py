@@ -76,7 +76,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
             input_ids: (B, T); or ``inputs_embeds`` (B, T, E), one of the two.
             attention_mask: (B, T), 1 at real tokens; a longer one is read from its end.
             past_key_values: what an earlier call returned; the model continues from there.
-            use_cache: return ``past_key_values``. Only for causal models, and not with activation checkpointing.
+            use_cache: return ``past_key_values``. Only causal models do, and not by themselves with activation checkpointing.
             output_hidden_states: return the embedding and every layer's output too; the last one is normalised.
         """
         cache = self._cache(past_key_values, use_cache)
@@ -97,6 +97,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
     ) -> tuple[list[Tensor], Padding]:
         """All hidden states, packed (B, S, D), and how they were packed. A given cache is brought up to date."""
         tokens = require_one(input_ids, inputs_embeds)
+        require_rows(cache, tokens.shape[0])
         padding = Padding.of(attention_mask, tokens.shape[1])
         tokens = padding.pack(tokens)
         x = self.token_dropout(self.embedding_projection(self.embed_tokens(tokens) if inputs_embeds is None else tokens))
@@ -119,11 +120,15 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         return layer(*arguments)
 
     def _cache(self, cache: SeqwiseCache | None, use_cache: bool | None) -> SeqwiseCache | None:
+        if cache is not None:
+            if self.config.bidirectional or use_cache is False:
+                raise UserError("past_key_values would be ignored", expected="a causal model, and not use_cache=False")
+            return cache
         if use_cache is None:
-            use_cache = cache is not None or (self.config.use_cache and not self.training)
+            use_cache = self.config.use_cache and not self.training
         if not use_cache or self.config.bidirectional or (self.training and self.gradient_checkpointing):
             return None
-        return SeqwiseCache(len(self.layers)) if cache is None else cache
+        return SeqwiseCache(len(self.layers))
 
     def _positions(self, x: Tensor, cache: SeqwiseCache | None) -> Tensor:
         positions = torch.arange(x.shape[1], device=x.device).unsqueeze(0)
@@ -135,3 +140,12 @@ def require_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tenso
     if (input_ids is None) == (inputs_embeds is None):
         raise UserError("the model got both or neither of input_ids and inputs_embeds", expected="one of them")
     return inputs_embeds if input_ids is None else input_ids
+
+
+def require_rows(cache: SeqwiseCache | None, rows: int) -> None:
+    if cache is not None and cache.rows not in (None, rows):
+        raise UserError(
+            f"past_key_values holds {cache.rows} rows, the input has {rows}",
+            expected="one state per row; beams and several answers per prompt are rows too",
+            fix="past_key_values.batch_repeat_interleave(n), or batch_select_indices(rows)",
+        )

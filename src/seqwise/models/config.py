@@ -36,6 +36,7 @@ class SeqwiseConfig(PreTrainedConfig):
         forget_bias: initial bias of the LSTM's forget gate (Jozefowicz et al. 2015).
         initializer_range: standard deviation of linear layers; None for 1/sqrt(width of the input).
         norm_eps: added to the variance in LayerNorm.
+        tie_word_embeddings: a language model answers with the token embedding itself.
     """
 
     model_type = "seqwise"
@@ -62,8 +63,10 @@ class SeqwiseConfig(PreTrainedConfig):
     initializer_range: float | None = None
     norm_eps: float = 1e-5
     pad_token_id: int | None = 0
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
     use_cache: bool = True
-    tie_word_embeddings: bool = False
+    tie_word_embeddings: bool = True
 
     def __post_init__(self, **kwargs):
         names = list(self.layer_types) if self.layer_types is not None else ["lstm"] * self.num_hidden_layers

@@ -61,6 +61,11 @@ class SeqwiseCache(Cache):
     def states(self) -> list[tuple[Tensor, ...] | None]:
         return [layer.state for layer in self.layers]
 
+    @property
+    def rows(self) -> int | None:
+        """The batch that the states belong to; None before the first token."""
+        return None if self.tokens.state is None else self.tokens.state[0].shape[0]
+
     def advance(self, states: list[tuple[Tensor, ...]], tokens: Tensor, columns: int) -> None:
         """Take over the states after ``columns`` more columns, of which ``tokens`` (B,) were real in each row."""
         for layer, state in zip(self.layers, states, strict=True):

@@ -1,5 +1,19 @@
-"""User tasks: one file each, and a line in this table."""
+"""User tasks: one file each with one for its data, and a line in each table."""
 
 from seqwise.core.registry import Registry
 
-TASKS = Registry("task", {"text-classification": "seqwise.tasks.text_classification:TextClassification"})
+TASKS = Registry(
+    "task",
+    {
+        "text-classification": "seqwise.tasks.text_classification:TextClassification",
+        "text-generation": "seqwise.tasks.text_generation:TextGeneration",
+    },
+)
+TASK_DATA = Registry(
+    "task",
+    {
+        "text-classification": "seqwise.tasks.labelled_texts:LabelledTexts",
+        "text-generation": "seqwise.tasks.running_text:RunningText",
+    },
+)
+"""The data half of each task, which imports no torch."""

@@ -1,15 +1,70 @@
 """What a task owns: its examples, its head, its loss and metrics, its trivial baselines, its part of a report."""
 
 import abc
-from collections.abc import Mapping
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import torch
 from torch import nn
 
-from seqwise.data.batching import Batches, TokenSet, collate
+from seqwise.models.accounting import ParameterCount
 from seqwise.models.config import SeqwiseConfig
+from seqwise.tasks.task_data import Examples, TaskData
+
+Estimator = Callable[[list[np.ndarray]], dict[str, Any]]
+"""From R arrays of per-unit scores (U,) to their mean and 95 % interval, JSON-ready."""
+
+
+class Feed(Protocol):
+    """What the training loop needs of the data: a batch for each step, and the score on validation."""
+
+    def batch(self, step: int) -> dict[str, torch.Tensor]: ...
+
+    def epoch(self, step: int) -> float: ...
+
+    def validate(self, model: nn.Module) -> dict[str, float]: ...
+
+    def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class FittedBaseline:
+    """A baseline and its answers.
+
+    Args:
+        validation: metrics on validation.
+        outputs, truth: answers on the test split and what they are held against, one row per unit.
+    """
+
+    model: Any
+    validation: dict[str, float]
+    outputs: np.ndarray
+    truth: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What a task may tell of finished models besides scores.
+
+    Args:
+        best: the name of the best trained model.
+        outputs: per trained model its answers on the best one's replicate.
+        truth: what they are held against.
+        labels: the classes.
+        folders: per trained model the folder of its weights and tokenizer.
+        texts: the test texts; None keeps them out.
+    """
+
+    best: str
+    outputs: Mapping[str, np.ndarray]
+    truth: np.ndarray
+    labels: tuple[str, ...]
+    folders: Mapping[str, Path]
+    texts: Sequence[str] | None
 
 
 class Task(abc.ABC):
@@ -23,24 +78,54 @@ class Task(abc.ABC):
     bidirectional: ClassVar[bool]
     baselines: ClassVar[Mapping[str, Any]]
     trivial: ClassVar[str]
+    data: ClassVar[TaskData]
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Lowest and highest value of a metric; from 0 upwards where none is named."""
+    assumed_spread: ClassVar[tuple[float, float]]
+    """Before training: standard deviations of the difference of two models, over replicates and over units."""
+    dropout: ClassVar[tuple[float, float]] = (0.1, 0.5)
+    """The range of dropout that a search tries."""
+    token_dropout: ClassVar[float] = 0.5
+    """Dropout of whole tokens of the input, as a share of the other."""
 
+    @property
     @abc.abstractmethod
+    def model_class(self) -> Any:
+        """The class of the model with the task's head."""
+
     def build(self, config: SeqwiseConfig) -> nn.Module:
-        """The model with the task's head."""
+        """The model with the task's head, freshly initialised."""
+        return self.model_class(config)
 
     @abc.abstractmethod
-    def outputs(self, model: nn.Module, tokens: TokenSet) -> np.ndarray:
-        """The model's answers, one row per example in order."""
+    def parameters(self, config: SeqwiseConfig) -> ParameterCount:
+        """Trainable parameters, head included."""
 
     @abc.abstractmethod
-    def metrics(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def flops_per_token(self, config: SeqwiseConfig, lengths: Sequence[int]) -> float:
+        """Training operations per token over sequences of these lengths, head included."""
+
+    @abc.abstractmethod
+    def feed(self, train: Any, validation: Any, *, batch_size: int, seed: int) -> Feed:
+        """Batches in an order that depends on the seed alone, and the score on validation."""
+
+    @abc.abstractmethod
+    def outputs(self, model: nn.Module, examples: Any, *, final: bool = False) -> np.ndarray:
+        """The model's answers, one row per unit in order.
+
+        Args:
+            final: also what only describes a finished model, where that takes time of its own.
+        """
+
+    @abc.abstractmethod
+    def metrics(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         """All metrics; the primary one under ``self.metric``."""
 
     @abc.abstractmethod
-    def unit_scores(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def unit_scores(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """The primary metric of each test unit (U,); its mean is the metric."""
 
-    def describing_scores(self, outputs: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def describing_scores(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
         """Per-unit scores (U,) of the metrics that are means over units but do not decide."""
         return {}
 
@@ -48,38 +133,68 @@ class Task(abc.ABC):
     def selection_key(self, scores: Mapping[str, float]) -> tuple[float, ...]:
         """Larger is better: what selection on validation compares."""
 
+    def range_of(self, metric: str) -> tuple[float, float]:
+        return self.ranges.get(metric, (0.0, math.inf))
 
-class SplitFeed:
-    """Hands the training loop its batches and its score on validation; knows no test examples."""
+    def wanted_epochs(self, target: int, tokens: int) -> float:
+        """Passes over the training data that a final run should see.
 
-    def __init__(self, task: Task, train: TokenSet, validation: TokenSet, *, batch_size: int, seed: int):
-        self.task, self.train, self.validation = task, train, validation
-        self.batches = Batches(train.lengths, batch_size, seed)
+        Args:
+            target: non-embedding parameters.
+            tokens: tokens of the training data.
+        """
+        return 5.0
 
-    def batch(self, step: int) -> dict[str, Any]:
-        return collate(self.train, self.batches.batch(step))
+    @abc.abstractmethod
+    def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
+        """Fit a baseline on the training split of a replicate and have it answer the others.
 
-    def epoch(self, step: int) -> float:
-        return step / self.batches.per_epoch
+        Args:
+            cache, folder: what :class:`TaskData` wrote for all replicates, and for this one.
+        """
 
-    def validate(self, model: nn.Module) -> dict[str, float]:
-        return self.task.metrics(self.task.outputs(model, self.validation), self.validation.labels)
+    def breakdowns(
+        self, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
+    ) -> dict[str, Any]:
+        """Curves that describe one model: ``by_length``, and the task's own. Arguments are per replicate."""
+        return {"by_length": []}
 
-    def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
-        return self.task.selection_key(new) > self.task.selection_key(old)
+    def results(self, told: Told) -> dict[str, Any]:
+        """The task's own section of a report."""
+        return {}
+
+    def latency_lengths(self, lengths: Sequence[int]) -> list[int]:
+        """The lengths at which the time of an answer is measured, the typical one first."""
+        median, longest = max(1, int(np.median(lengths))), int(max(lengths))
+        return [median, *sorted({16, 64, 256, longest} - {median} - {length for length in (16, 64, 256) if length > longest})]
+
+    def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
+        """One answer of batch 1 at a length, ready to be timed; None where the model cannot take that length."""
+        ids = torch.full((1, length), min(5, model.config.vocab_size - 1))
+        mask = torch.ones_like(ids)
+        return lambda: model(input_ids=ids, attention_mask=mask)
+
+    def baseline_answer(self, model: Any, text: str) -> Callable[[], Any] | None:
+        """One answer of a baseline, ready to be timed; None where that means nothing."""
+        return None
 
 
-def save_outputs(path: Path, outputs: np.ndarray) -> None:
-    """Answers of a finished model, one row per test unit, as safetensors."""
+def save_outputs(path: Path, outputs: np.ndarray, truth: np.ndarray) -> None:
+    """Answers of a finished model and what they are held against, one row per test unit, as safetensors."""
     from safetensors.numpy import save_file
 
     from seqwise.core.files import atomic_path
 
     with atomic_path(path) as temporary:
-        save_file({"outputs": np.ascontiguousarray(outputs)}, temporary)
+        save_file({"outputs": np.ascontiguousarray(outputs), "truth": np.ascontiguousarray(truth)}, temporary)
 
 
-def load_outputs(path: Path) -> np.ndarray:
+def load_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs and truth that :func:`save_outputs` wrote."""
     from safetensors.numpy import load_file
 
-    return load_file(path)["outputs"]
+    found = load_file(path)
+    return found["outputs"], found["truth"]
+
+
+__all__ = ["Estimator", "Examples", "Feed", "FittedBaseline", "Task", "Told", "load_outputs", "save_outputs"]

@@ -1,20 +1,24 @@
 """Which of C labels a text carries."""
 
-import warnings
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from seqwise.core.registry import Registry
-from seqwise.data.batching import TokenSet, collate, evaluation_batches
+from seqwise.data.batching import Batches, TokenSet, collate, evaluation_batches
+from seqwise.data.splits import Split
+from seqwise.models.accounting import ParameterCount, count_parameters, flops_per_token
 from seqwise.models.config import SeqwiseConfig
-from seqwise.tasks.task import Task
+from seqwise.tasks.labelled_texts import LabelledTexts, read_back
+from seqwise.tasks.task import Estimator, FittedBaseline, Task, Told
 
 TOKENS_PER_EVALUATION_BATCH = 8192
+LENGTH_BUCKETS = 4
 
 
 def log_loss_rows(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -48,15 +52,30 @@ class TextClassification(Task):
     trivial = "majority"
     baselines = Registry(
         "baseline",
-        {"majority": "seqwise.tasks.text_classification:Majority", "tfidf-linear": "seqwise.tasks.text_classification:TfidfLinear"},
+        {"majority": "seqwise.tasks.text_baselines:Majority", "tfidf-linear": "seqwise.tasks.text_baselines:TfidfLinear"},
     )
 
-    def build(self, config: SeqwiseConfig) -> nn.Module:
+    data = LabelledTexts()
+    ranges: ClassVar = {"accuracy": (0.0, 1.0), "macro_f1": (0.0, 1.0)}
+    assumed_spread = (0.01, 0.2**0.5)
+    """Replicates that differ by a point, and two models that disagree on a fifth of the units."""
+
+    @property
+    def model_class(self) -> Any:
         from seqwise.models.heads import SeqwiseForSequenceClassification
 
-        return SeqwiseForSequenceClassification(config)
+        return SeqwiseForSequenceClassification
 
-    def outputs(self, model: nn.Module, tokens: TokenSet) -> np.ndarray:
+    def parameters(self, config: SeqwiseConfig) -> ParameterCount:
+        return count_parameters(config, num_labels=config.num_labels)
+
+    def flops_per_token(self, config: SeqwiseConfig, lengths: Sequence[int]) -> float:
+        return flops_per_token(config, lengths)
+
+    def feed(self, train: TokenSet, validation: TokenSet, *, batch_size: int, seed: int) -> "ExampleFeed":
+        return ExampleFeed(self, train, validation, batch_size=batch_size, seed=seed)
+
+    def outputs(self, model: nn.Module, tokens: TokenSet, *, final: bool = False) -> np.ndarray:
         """Probabilities (U, C), float32."""
         device = next(model.parameters()).device
         rows: np.ndarray | None = None
@@ -91,161 +110,93 @@ class TextClassification(Task):
         """Accuracy; among equals the smaller log loss."""
         return scores["accuracy"], -scores["log_loss"]
 
-    def results(self, outputs: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-        """The task's own section: confusion matrix and figures per class."""
-        confusion = confusion_matrix(outputs, labels)
-        hits, predicted, truth = np.diag(confusion), confusion.sum(0), confusion.sum(1)
-        f1 = f1_per_class(confusion)
-        per_class = [
-            {
-                "label": name,
-                "precision": float(hits[i] / predicted[i]) if predicted[i] else 0.0,
-                "recall": float(hits[i] / truth[i]) if truth[i] else 0.0,
-                "f1": float(f1[i]),
-                "support": int(truth[i]),
-            }
-            for i, name in enumerate(names)
-        ]
-        return {"labels": list(names), "confusion": confusion.tolist(), "per_class": per_class}
+    def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
+        parts = read_back(cache, folder)
+        model = self.baselines[name].fit(*parts[Split.TRAIN], parts[Split.VALIDATION], classes)
+        (held, held_labels), (texts, labels) = parts[Split.VALIDATION], parts[Split.TEST]
+        return FittedBaseline(model, self.metrics(model.predict(held), held_labels), model.predict(texts), labels)
 
-    def samples(
-        self, outputs: dict[str, np.ndarray], best: str, labels: np.ndarray, texts: list[str], names: tuple[str, ...]
+    def baseline_answer(self, model: Any, text: str) -> Callable[[], Any]:
+        return lambda: model.predict([text])
+
+    def breakdowns(
+        self, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
     ) -> dict[str, Any]:
-        """Real mistakes: the best model's most confident ones, and texts on which the models disagree."""
-        probabilities = outputs[best]
-        answers = {name: values.argmax(1) for name, values in outputs.items()}
-        confidence = probabilities.max(1)
-        wrong = np.flatnonzero(answers[best] != labels)
-        mistakes = [
-            {"text": texts[i][:400], "truth": names[labels[i]], "predicted": names[answers[best][i]], "confidence": float(confidence[i])}
-            for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:20]
-        ]
-        stacked = np.stack(list(answers.values()))
-        spread = np.array([len(set(column)) for column in stacked.T])
-        chosen = np.argsort(-spread, kind="stable")[: min(20, int((spread > 1).sum()))]
-        disagreements = [
-            {"text": texts[i][:400], "truth": names[labels[i]], "predictions": {name: names[values[i]] for name, values in answers.items()}}
-            for i in chosen
-        ]
-        return {"mistakes": mistakes, "disagreements": disagreements}
+        """The primary metric in buckets of test examples of similar length."""
+        edges = np.unique(np.quantile(np.concatenate(lengths), np.linspace(0, 1, LENGTH_BUCKETS + 1)).astype(int))
+        found = []
+        for low, high in itertools.pairwise(edges):
+            top = high if high == edges[-1] else high - 1
+            inside = [(values >= low) & (values <= top) for values in lengths]
+            if min(mask.sum() for mask in inside) < 2:
+                continue
+            unit = [self.unit_scores(v[m], y[m]) for v, y, m in zip(outputs, truths, inside, strict=True)]
+            found.append({"from": int(low), "to": int(top), "examples": [int(mask.sum()) for mask in inside]} | estimate(unit))
+        return {"by_length": found}
+
+    def results(self, told: Told) -> dict[str, Any]:
+        """Confusion matrix and figures per class of the best model, and real mistakes."""
+        found = class_results(told.outputs[told.best], told.truth, told.labels)
+        if told.texts is None:
+            return found | {"mistakes": None, "disagreements": None}
+        return found | samples(told.outputs, told.best, told.truth, told.texts, told.labels)
 
 
-class Majority:
-    """Always answers with the class frequencies of training."""
+class ExampleFeed:
+    """Hands the training loop its batches and its score on validation; knows no test examples."""
 
-    def __init__(self, frequencies: np.ndarray):
-        self.frequencies = frequencies
+    def __init__(self, task: Task, train: TokenSet, validation: TokenSet, *, batch_size: int, seed: int):
+        self.task, self.train, self.validation = task, train, validation
+        self.batches = Batches(train.lengths, batch_size, seed)
 
-    @classmethod
-    def fit(cls, texts: list[str], labels: np.ndarray, validation: tuple[list[str], np.ndarray], classes: int) -> "Majority":
-        counts = np.bincount(labels, minlength=classes) + 1e-9
-        return cls(counts / counts.sum())
+    def batch(self, step: int) -> dict[str, Any]:
+        return collate(self.train, self.batches.batch(step))
 
-    def predict(self, texts: list[str]) -> np.ndarray:
-        return np.tile(self.frequencies.astype(np.float32), (len(texts), 1))
+    def epoch(self, step: int) -> float:
+        return step / self.batches.per_epoch
 
-    def parameters(self) -> int:
-        return len(self.frequencies)
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return self.task.metrics(self.task.outputs(model, self.validation), self.validation.labels)
 
-    def save(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
-
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({"frequencies": self.frequencies}, folder / "model.safetensors")
-
-    @classmethod
-    def load(cls, folder: Path) -> "Majority":
-        from safetensors.numpy import load_file
-
-        return cls(load_file(folder / "model.safetensors")["frequencies"])
+    def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
+        return self.task.selection_key(new) > self.task.selection_key(old)
 
 
-class TfidfLinear:
-    """TF-IDF of words and word pairs with a linear support vector classifier; C and a temperature are chosen on validation.
+def class_results(outputs: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """Confusion matrix and figures per class."""
+    confusion = confusion_matrix(outputs, labels)
+    hits, predicted, truth = np.diag(confusion), confusion.sum(0), confusion.sum(1)
+    f1 = f1_per_class(confusion)
+    per_class = [
+        {
+            "label": name,
+            "precision": float(hits[i] / predicted[i]) if predicted[i] else 0.0,
+            "recall": float(hits[i] / truth[i]) if truth[i] else 0.0,
+            "f1": float(f1[i]),
+            "support": int(truth[i]),
+        }
+        for i, name in enumerate(names)
+    ]
+    return {"labels": list(names), "confusion": confusion.tolist(), "per_class": per_class}
 
-    The linear model is scikit-learn's LinearSVC; log loss needs probabilities, so the margins are divided by one temperature.
-    """
 
-    FEATURES = 200_000
-    COSTS = (0.1, 1.0)
-
-    def __init__(self, vectorizer: Any, weights: np.ndarray, bias: np.ndarray, temperature: float):
-        self.vectorizer, self.weights, self.bias, self.temperature = vectorizer, weights, bias, temperature
-
-    @classmethod
-    def fit(cls, texts: list[str], labels: np.ndarray, validation: tuple[list[str], np.ndarray], classes: int) -> "TfidfLinear":
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=cls.FEATURES, token_pattern=r"(?u)\b\w+\b|[^\w\s]")
-        train, held = vectorizer.fit_transform(texts), vectorizer.transform(validation[0])
-        tried = [cls._fit_one(train, labels, cost, classes) for cost in cls.COSTS]
-        accuracies = [float(((held @ w + b).argmax(1) == validation[1]).mean()) for w, b in tried]
-        weights, bias = tried[int(np.argmax(accuracies))]
-        return cls(vectorizer, weights, bias, cls._temperature(held @ weights + bias, validation[1]))
-
-    @staticmethod
-    def _fit_one(features: Any, labels: np.ndarray, cost: float, classes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (features, C) and bias (C,); a class absent from training scores lowest."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.svm import LinearSVC
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = LinearSVC(C=cost, random_state=0, dual=True, max_iter=2000).fit(features, labels)
-        weights, bias = np.zeros((features.shape[1], classes), dtype=np.float32), np.full(classes, -1e3, dtype=np.float32)
-        if len(model.classes_) == 2:
-            low, high = model.classes_
-            weights[:, low], weights[:, high] = -model.coef_[0], model.coef_[0]
-            bias[low], bias[high] = -model.intercept_[0], model.intercept_[0]
-        else:
-            weights[:, model.classes_] = model.coef_.T
-            bias[model.classes_] = model.intercept_
-        return weights, bias
-
-    @staticmethod
-    def _temperature(margins: np.ndarray, labels: np.ndarray) -> float:
-        from scipy.optimize import minimize_scalar
-        from scipy.special import log_softmax
-
-        rows = np.arange(len(labels))
-        found = minimize_scalar(lambda t: -log_softmax(margins * np.exp(-t), axis=1)[rows, labels].mean(), bounds=(-4, 4), method="bounded")
-        return float(np.exp(found.x))
-
-    def predict(self, texts: list[str]) -> np.ndarray:
-        from scipy.special import softmax
-
-        return softmax((self.vectorizer.transform(texts) @ self.weights + self.bias) / self.temperature, axis=1).astype(np.float32)
-
-    def parameters(self) -> int:
-        return self.weights.size + self.bias.size
-
-    def save(self, folder: Path) -> None:
-        """Vocabulary as JSON, numbers as safetensors."""
-        from safetensors.numpy import save_file
-
-        from seqwise.core.files import write_json
-
-        vocabulary = sorted(self.vectorizer.vocabulary_, key=self.vectorizer.vocabulary_.get)
-        write_json(folder / "vocabulary.json", vocabulary)
-        save_file(
-            {
-                "weights": self.weights,
-                "bias": self.bias,
-                "idf": np.asarray(self.vectorizer.idf_, dtype=np.float64),
-                "temperature": np.array([self.temperature]),
-            },
-            folder / "model.safetensors",
-        )
-
-    @classmethod
-    def load(cls, folder: Path) -> "TfidfLinear":
-        from safetensors.numpy import load_file
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        from seqwise.core.files import read_json
-
-        tensors = load_file(folder / "model.safetensors")
-        vocabulary = {term: i for i, term in enumerate(read_json(folder / "vocabulary.json"))}
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, vocabulary=vocabulary, token_pattern=r"(?u)\b\w+\b|[^\w\s]")
-        vectorizer.idf_ = tensors["idf"]
-        return cls(vectorizer, tensors["weights"], tensors["bias"], float(tensors["temperature"][0]))
+def samples(
+    outputs: Mapping[str, np.ndarray], best: str, labels: np.ndarray, texts: Sequence[str], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Real mistakes: the best model's most confident ones, and texts on which the models disagree."""
+    probabilities = outputs[best]
+    answers = {name: values.argmax(1) for name, values in outputs.items()}
+    confidence = probabilities.max(1)
+    wrong = np.flatnonzero(answers[best] != labels)
+    mistakes = [
+        {"text": texts[i][:400], "truth": names[labels[i]], "predicted": names[answers[best][i]], "confidence": float(confidence[i])}
+        for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:20]
+    ]
+    stacked = np.stack(list(answers.values()))
+    spread = np.array([len(set(column)) for column in stacked.T])
+    chosen = np.argsort(-spread, kind="stable")[: min(20, int((spread > 1).sum()))]
+    disagreements = [
+        {"text": texts[i][:400], "truth": names[labels[i]], "predictions": {name: names[values[i]] for name, values in answers.items()}}
+        for i in chosen
+    ]
+    return {"mistakes": mistakes, "disagreements": disagreements}

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqwise.report import numbers
 from seqwise.report.charts import MatrixCell, matrix_chart
-from seqwise.report.document import Block, Callout, Cell, Column, Details, Figure, Paragraph, Quote, Section, Table
+from seqwise.report.document import Block, Callout, Cell, Column, Details, Figure, Paragraph, Quote, Section, Style, Table
 
 Result = Mapping[str, Any]
 
@@ -16,12 +16,13 @@ SHOWN_TEXTS = 12
 LONGEST_TEXT = 600
 
 
-def sections(result: Result) -> list[Section]:
+def sections(result: Result, styles: Mapping[str, Style]) -> list[Section]:
     """The classes and the mistakes of the best model.
 
     Args:
         result: a comparison's record; ``task_results`` holds ``labels``, ``confusion`` (rows are the truth), ``per_class``,
             ``mistakes`` and ``disagreements``, each of which may be missing.
+        styles: of every model; nothing here is drawn per model.
     """
     found = result.get("task_results") or {}
     best = (result.get("best") or {}).get("name", "the best model")

@@ -44,6 +44,23 @@ def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
             torch.cuda.set_rng_state(states[f"cuda.{index}"], index)
 
 
+def weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The model's tensors, each once: a tied one under its first name."""
+    names: dict[int, str] = {}
+    found = model.state_dict(keep_vars=True)
+    for name, value in found.items():
+        names.setdefault(id(value), name)
+    return {name: found[name].detach() for name in names.values()}
+
+
+def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Put back what :func:`weights` gave. Raises ``RuntimeError`` where a tensor is missing or unknown."""
+    found = model.load_state_dict(tensors, strict=False)
+    missing = sorted(set(found.missing_keys) & weights(model).keys())
+    if missing or found.unexpected_keys:
+        raise RuntimeError(f"these weights are not this model's: missing {missing}, unknown {found.unexpected_keys}")
+
+
 def save_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor], state: dict[str, Any]
 ) -> None:
@@ -57,7 +74,7 @@ def save_checkpoint(
     target = folder / PLACES[1 - PLACES.index(current)]
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, target / "model.safetensors")
+    save_file({name: value.contiguous() for name, value in weights(model).items()}, target / "model.safetensors")
     save_file(_optimizer_tensors(optimizer), target / "optimizer.safetensors")
     if best:
         save_file(best, target / "best.safetensors")
@@ -74,7 +91,7 @@ def load_checkpoint(
     if not (folder / POINTER).exists():
         return None
     source = folder / read_json(folder / POINTER)
-    model.load_state_dict(load_file(source / "model.safetensors"))
+    load_weights(model, load_file(source / "model.safetensors"))
     _restore_optimizer(optimizer, load_file(source / "optimizer.safetensors"))
     _restore_random_state(load_file(source / "random.safetensors"))
     best = source / "best.safetensors"

@@ -5,18 +5,17 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from seqwise.core.config import Config
-from seqwise.training.checkpoint import load_checkpoint, save_checkpoint
+from seqwise.tasks.task import Feed
+from seqwise.training.checkpoint import load_checkpoint, save_checkpoint, weights
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
-
-Batch = dict[str, torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,18 +42,6 @@ class TrainingConfig(Config):
     """A checkpoint at least this often; a kill loses no more work than that."""
 
 
-class Feed(Protocol):
-    """What the loop needs of the data: a batch for each step, and the score on validation."""
-
-    def batch(self, step: int) -> Batch: ...
-
-    def epoch(self, step: int) -> float: ...
-
-    def validate(self, model: nn.Module) -> dict[str, float]: ...
-
-    def better(self, new: dict[str, float], old: dict[str, float]) -> bool: ...
-
-
 @dataclasses.dataclass
 class Progress:
     """Where a training stands. JSON-ready; stored with every checkpoint."""
@@ -74,8 +61,8 @@ class Progress:
         return self.best is not None and self.best["step"] > 0.9 * steps
 
 
-def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+def _copied(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.cpu().clone() for name, value in weights(model).items()}
 
 
 class Trainer:
@@ -131,7 +118,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * factor
         batch = self.feed.batch(progress.step)
-        progress.tokens += int(batch["attention_mask"].sum())
+        progress.tokens += int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel()
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
         with self.accelerator.autocast():
             loss = self.model(**batch).loss
@@ -164,7 +151,7 @@ class Trainer:
         progress.curve.append(point)
         if progress.best is None or self.feed.better(scores, progress.best):
             progress.best = point
-            self.best_weights = _weights(self.bare_model)
+            self.best_weights = _copied(self.bare_model)
 
     def run(self, until: int, on_progress: Callable[[Progress], None] = lambda progress: None) -> Progress:
         """Train up to step ``until``; stop early only when the loss or a score is no longer a number."""

@@ -1,0 +1,103 @@
+"""A finished language model in use: a prompt in, text out, token by token from the carried state."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqwise.core.errors import UserError
+from seqwise.predictor import load_model
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Args:
+        tokens: new tokens.
+        temperature: divides the logits; 0 always takes the likeliest token.
+        top_k: the likeliest tokens that are drawn from; 0 for all.
+        beams: continuations kept side by side; more than 1 needs temperature 0.
+        seed: of the draws.
+    """
+
+    tokens: int = 200
+    temperature: float = 0.8
+    top_k: int = 50
+    beams: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("tokens", 1), ("top_k", 0), ("beams", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise UserError(f"--{name.replace('_', '-')} {value} is not possible", expected=f"a whole number of {least} or more")
+        if not 0 <= self.temperature < float("inf"):
+            raise UserError(f"--temperature {self.temperature} is not possible", expected="0 for the likeliest token, or about 1")
+        if self.beams > 1 and self.temperature > 0:
+            raise UserError(f"--beams {self.beams} looks for the likeliest text and cannot sample", fix="add --temperature 0")
+
+    def arguments(self) -> dict[str, Any]:
+        """In the words of ``generate``."""
+        found: dict[str, Any] = {"max_new_tokens": self.tokens, "num_beams": self.beams, "do_sample": self.temperature > 0}
+        return found | ({"temperature": self.temperature, "top_k": self.top_k} if self.temperature > 0 else {})
+
+
+def model_folder(source: str) -> Path:
+    """The language model of a run folder, or the folder itself."""
+    folder = Path(source)
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {source}", expected="a run folder of a language model, or a model folder")
+    return folder / "best" if (folder / "comparison.json").exists() else folder
+
+
+def load_language_model(source: str) -> tuple[Any, Any]:
+    """Model and tokenizer. Raises :class:`UserError` for a folder that holds something else."""
+    folder = model_folder(source)
+    model, tokenizer = load_model(folder)
+    if not model.can_generate():
+        raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix="`seqwise predict` uses a classifier")
+    return model, tokenizer
+
+
+def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_text: Callable[[str], None] | None = None) -> str:
+    """The prompt's continuation.
+
+    Args:
+        on_text: called with each new piece of text as soon as it is known; not for more than one beam.
+
+    Raises :class:`UserError` where the prompt holds no token, or is longer than the model's table of positions allows.
+    """
+    import torch
+
+    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt", verbose=False).input_ids.long()
+    if ids.shape[1] == 0:
+        raise UserError("the prompt is empty", fix="give some text to go on from")
+    _check_length(model, ids.shape[1], sampling.tokens)
+    streamer = _streamer(tokenizer, on_text) if on_text and sampling.beams == 1 else None
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(sampling.seed)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        written = model.generate(ids, attention_mask=torch.ones_like(ids), pad_token_id=pad, streamer=streamer, **sampling.arguments())
+    return tokenizer.decode(written[0, ids.shape[1] :], clean_up_tokenization_spaces=False, skip_special_tokens=True)
+
+
+def _check_length(model: Any, prompt: int, new: int) -> None:
+    config = model.config
+    if getattr(config, "position_embedding", None) == "learned" and prompt + new > config.max_position_embeddings:
+        raise UserError(
+            f"{prompt} tokens of prompt and {new} new ones are beyond the {config.max_position_embeddings} positions of the model",
+            fix="a shorter prompt or fewer --tokens; models with rotary positions and recurrent ones have no such limit",
+        )
+
+
+def _streamer(tokenizer: Any, on_text: Callable[[str], None]) -> Any:
+    from transformers import TextStreamer
+
+    class Pieces(TextStreamer):
+        """Hands on what the library would print."""
+
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            on_text(text)
+
+    return Pieces(tokenizer, skip_prompt=True, clean_up_tokenization_spaces=False, skip_special_tokens=True)

@@ -1,0 +1,97 @@
+"""Texts with a label each: what text classification reads, splits and encodes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqwise.core.files import atomic_path, read_json, write_json
+from seqwise.data.batching import TokenSet, encode
+from seqwise.data.card import data_card
+from seqwise.data.readers import Corpus, load_corpus
+from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
+from seqwise.data.tokenizers import choose_context, choose_tokenizer, train_tokenizer
+from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
+
+LONGEST = 1_000_000
+"""A maximum length that cuts nothing, for counting."""
+
+
+def label_ids(corpus: Corpus) -> np.ndarray:
+    index = {name: i for i, name in enumerate(corpus.classes)}
+    return np.array([index[label] for label in corpus.labels], dtype=np.int64)
+
+
+class LabelledTexts(TaskData):
+    examples = TokenSet
+
+    def read(self, request: Request) -> Corpus:
+        return load_corpus(
+            request.source,
+            validation=request.validation,
+            test=request.test,
+            text=request.text,
+            target=request.target,
+            group=request.group,
+            header=request.header,
+        )
+
+    def labels(self, corpus: Corpus) -> tuple[str, ...]:
+        return corpus.classes
+
+    def split(self, corpus: Corpus, *, replicates: int, seed: int) -> SplitPlan:
+        return make_splits(corpus, replicates=replicates, seed=seed)
+
+    def choose_encoding(self, corpus: Corpus, splits: Splits, *, tokenizer: str, context: int | None) -> Encoding:
+        """Tokenizer and context from the training texts of the first replicate."""
+        texts = [corpus.texts[i] for i in splits.train]
+        plan = choose_tokenizer(texts, tokenizer)
+        if context:
+            return Encoding(plan, context)
+        lengths = encode(train_tokenizer(plan, texts, LONGEST), texts, np.zeros(len(texts), dtype=np.int64), LONGEST)[0].lengths
+        return Encoding(plan, int(choose_context(lengths)))
+
+    def encode(self, corpus: Corpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
+        labels = label_ids(corpus)
+        tokenizer = train_tokenizer(encoding.tokenizer, [corpus.texts[i] for i in splits.train], encoding.context)
+        tokenizer.save_pretrained(folder / "tokenizer")
+        found, test_share = {}, len(splits.test) / len(splits.validation)
+        for split in Split:
+            indices = splits.indices(split)
+            tokens, cut = encode(tokenizer, [corpus.texts[i] for i in indices], labels[indices], encoding.context)
+            with atomic_path(folder / f"{split}.safetensors") as temporary:
+                tokens.save(temporary)
+            found[split] = EncodedFacts(tokens.lengths, cut, test_share)
+        write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
+        return found[Split.TRAIN]
+
+    def share(self, corpus: Corpus, cache: Path) -> None:
+        write_json(cache / "corpus.json", {"texts": list(corpus.texts), "labels": label_ids(corpus).tolist()})
+
+    def default_batch_size(self, lengths: np.ndarray) -> int:
+        """64 short texts, or 32 where the median is above 64 tokens."""
+        return 64 if np.median(lengths) <= 64 else 32
+
+    def card(self, corpus: Corpus, plan: SplitPlan) -> dict[str, Any]:
+        return data_card(corpus, plan)
+
+    def columns(self, corpus: Corpus) -> dict[str, str | None]:
+        return {"text": corpus.text_column, "target": corpus.target_column}
+
+    def counts(self, splits: Splits) -> dict[str, int]:
+        return {str(split): len(splits.indices(split)) for split in Split}
+
+    def test_texts(self, corpus: Corpus, splits: Splits) -> Sequence[str]:
+        return [corpus.texts[i] for i in splits.test]
+
+    def typical_texts(self, corpus: Corpus, splits: Splits, lengths: np.ndarray, count: int) -> list[str]:
+        near = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:count]
+        return [corpus.texts[splits.train[i]] for i in near]
+
+
+def read_back(cache: Path, folder: Path) -> dict[Split, tuple[list[str], np.ndarray]]:
+    """Texts and label ids of every split of a replicate, as :meth:`LabelledTexts.share` and :meth:`LabelledTexts.encode` wrote them."""
+    corpus, splits = read_json(cache / "corpus.json"), read_json(folder / "splits.json")
+    labels = np.asarray(corpus["labels"])
+    return {split: ([corpus["texts"][i] for i in splits[split]], labels[splits[split]]) for split in Split}

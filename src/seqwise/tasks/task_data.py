@@ -1,0 +1,132 @@
+"""What a task asks of its data: read once, split per replicate, encoded on disk. Imports no torch, so that mistakes are found early."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from seqwise.data.batching import CutShare
+from seqwise.data.tokenizers import TokenizerPlan
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """Which data a user named, in the words of the command line; None where nothing was said."""
+
+    source: str
+    validation: str | None = None
+    test: str | None = None
+    text: str | None = None
+    target: str | None = None
+    group: str | None = None
+    header: bool | None = None
+
+
+class CorpusLike(Protocol):
+    """What every corpus says of itself."""
+
+    source: str
+    sha256: str
+    notes: tuple[str, ...]
+
+
+class Examples(Protocol):
+    """Encoded examples of one split.
+
+    Attributes:
+        lengths: tokens of every training example.
+        truth: what answers are held against, one row per unit.
+    """
+
+    @property
+    def lengths(self) -> np.ndarray: ...
+
+    @property
+    def truth(self) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+    def save(self, path: Path) -> None: ...
+
+    @classmethod
+    def load(cls, path: Path) -> Self: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """How texts become numbers: fixed for a whole comparison, fitted per replicate."""
+
+    tokenizer: TokenizerPlan
+    context: int
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedFacts:
+    """What encoding one replicate showed.
+
+    Args:
+        lengths: tokens of its training examples.
+        cut: what the longest input cuts off.
+        test_share: how many times as long as validation the test takes.
+    """
+
+    lengths: np.ndarray
+    cut: CutShare
+    test_share: float
+
+
+class TaskData(abc.ABC):
+    """The data half of a task. Stateless: a corpus goes in, splits, files and facts come out."""
+
+    examples: ClassVar[type[Examples]]
+
+    @abc.abstractmethod
+    def read(self, request: Request) -> Any:
+        """The corpus. Raises :class:`UserError` for whatever is wrong with the files or the options."""
+
+    def labels(self, corpus: Any) -> tuple[str, ...]:
+        """The classes of an answer, where there are any."""
+        return ()
+
+    @abc.abstractmethod
+    def split(self, corpus: Any, *, replicates: int, seed: int) -> Any:
+        """The splits of every replicate, in the form of :class:`~seqwise.data.splits.SplitPlan`."""
+
+    @abc.abstractmethod
+    def choose_encoding(self, corpus: Any, splits: Any, *, tokenizer: str, context: int | None) -> Encoding:
+        """Tokenizer and context from the training part alone."""
+
+    @abc.abstractmethod
+    def encode(self, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> EncodedFacts:
+        """Write ``tokenizer/`` and ``{train,validation,test}.safetensors`` of one replicate, and what its baselines read."""
+
+    @abc.abstractmethod
+    def share(self, corpus: Any, cache: Path) -> None:
+        """Write what the baselines of all replicates read."""
+
+    @abc.abstractmethod
+    def default_batch_size(self, lengths: np.ndarray) -> int:
+        """Examples per step, from the data alone."""
+
+    @abc.abstractmethod
+    def card(self, corpus: Any, plan: Any) -> dict[str, Any]:
+        """What stands at the top of a report; with ``notes``, ``scheme`` and ``overlap``."""
+
+    def columns(self, corpus: Any) -> dict[str, str | None]:
+        """The columns in use, by role."""
+        return {}
+
+    @abc.abstractmethod
+    def counts(self, splits: Any) -> dict[str, int]:
+        """Examples of train, validation and test."""
+
+    @abc.abstractmethod
+    def test_texts(self, corpus: Any, splits: Any) -> Sequence[str]:
+        """The texts of a replicate's test split, for people to read."""
+
+    @abc.abstractmethod
+    def typical_texts(self, corpus: Any, splits: Any, lengths: np.ndarray, count: int) -> list[str]:
+        """Training texts of about median length, for timing baselines."""

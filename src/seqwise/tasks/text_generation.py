@@ -1,0 +1,284 @@
+"""The next token of running text: language models, scored in bits per byte, which no tokenizer can flatter."""
+
+import itertools
+import math
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from seqwise.core.registry import Registry
+from seqwise.data.splits import Split
+from seqwise.data.streams import PackedFeed, TokenStream, Window, bits_to_units, position_edges, scoring_windows
+from seqwise.models.accounting import ParameterCount, count_parameters, flops_per_token
+from seqwise.models.config import SeqwiseConfig
+from seqwise.tasks.running_text import RunningText
+from seqwise.tasks.task import Estimator, FittedBaseline, Task, Told
+
+BITS, CARRIED, POSITIONS = 0, 1, 2
+"""Columns of the answers: bits of a block, bits with the state carried through, then bits by range of positions."""
+BYTES, TOKENS = 0, 1
+"""Columns of the truth: bytes and tokens of a block, then predictions by range of positions."""
+LOGITS_PER_BATCH = 16_000_000
+SEGMENTS = 16
+"""Parts of the text that are read side by side where the state is carried through; each begins without one."""
+TOKENS_PER_PARAMETER = 20.0
+"""Hoffmann et al. 2022, arXiv:2203.15556."""
+DECODED_LENGTHS = (16, 64, 256, 1024)
+PROMPT_CHARACTERS, CONTINUATION_TOKENS = 160, 120
+
+
+class TextGeneration(Task):
+    """Hugging Face's ``text-generation``. Decides by bits per byte; loss per token and perplexity describe."""
+
+    tag = "text-generation"
+    metric = "bits_per_byte"
+    higher_is_better = False
+    margin = 0.01
+    unit = "block of text"
+    bidirectional = False
+    trivial = "unigram"
+    baselines = Registry(
+        "baseline",
+        {
+            "unigram": "seqwise.tasks.language_baselines:Unigram",
+            "ngram": "seqwise.tasks.language_baselines:NGram",
+            "xz": "seqwise.tasks.language_baselines:Xz",
+        },
+    )
+    data = RunningText()
+    assumed_spread = (0.01, 0.1)
+    """Bits per byte: of trainings, and of a block of about 2,000 bytes."""
+    dropout = (0.0, 0.3)
+    token_dropout = 0.0
+
+    @property
+    def model_class(self) -> Any:
+        from seqwise.models.causal_lm import SeqwiseForCausalLM
+
+        return SeqwiseForCausalLM
+
+    def parameters(self, config: SeqwiseConfig) -> ParameterCount:
+        return count_parameters(config, vocabulary_head=True)
+
+    def flops_per_token(self, config: SeqwiseConfig, lengths: Sequence[int]) -> float:
+        return flops_per_token(config, lengths, vocabulary_head=True)
+
+    def feed(self, train: TokenStream, validation: TokenStream, *, batch_size: int, seed: int) -> "WindowFeed":
+        return WindowFeed(self, train, validation, batch_size=batch_size, seed=seed)
+
+    def outputs(self, model: nn.Module, stream: TokenStream, *, final: bool = False) -> np.ndarray:
+        """(U, 2 + P) bits: of each block, with the state carried through (NaN where it was not), and by range of positions."""
+        bits, positions = scored_bits(model, stream)
+        carried = np.full(stream.units, np.nan)
+        if final and "attention" not in model.config.layer_types:
+            carried = bits_to_units(stream, carried_bits(model, stream))
+        return np.column_stack([bits_to_units(stream, bits), carried, positions])
+
+    def metrics(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+        """Bits per byte; nats per token and its exponential; with the state carried through where that was measured."""
+        total, size, tokens = outputs[:, BITS].sum(), truth[:, BYTES].sum(), truth[:, TOKENS].sum()
+        loss = float(total * math.log(2) / tokens)
+        found = {"bits_per_byte": float(total / size), "loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        carried = outputs[:, CARRIED].sum()
+        return found | ({"bits_per_byte_carried": float(carried / size)} if np.isfinite(carried) else {})
+
+    def unit_scores(self, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        return outputs[:, BITS] / truth[:, BYTES]
+
+    def describing_scores(self, outputs: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+        found = {"loss": outputs[:, BITS] * math.log(2) / truth[:, TOKENS].mean()}
+        if np.isfinite(outputs[:, CARRIED]).all():
+            found["bits_per_byte_carried"] = outputs[:, CARRIED] / truth[:, BYTES]
+        return found
+
+    def selection_key(self, scores: Mapping[str, float]) -> tuple[float, ...]:
+        return (-scores["bits_per_byte"],)
+
+    def wanted_epochs(self, target: int, tokens: int) -> float:
+        """20 tokens for every parameter."""
+        return TOKENS_PER_PARAMETER * target / tokens
+
+    def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
+        """Fitted once for all replicates, whose text is the same."""
+        streams = {split: TokenStream.load(folder / f"{split}.safetensors") for split in Split}
+        model = self._fitted(name, cache / "baselines" / name, folder, streams)
+        answers = {split: baseline_outputs(model, streams[split], folder / f"{split}.txt") for split in (Split.VALIDATION, Split.TEST)}
+        held = self.metrics(answers[Split.VALIDATION], streams[Split.VALIDATION].truth)
+        return FittedBaseline(model, held, answers[Split.TEST], streams[Split.TEST].truth)
+
+    def _fitted(self, name: str, place: Path, folder: Path, streams: Mapping[Split, TokenStream]) -> Any:
+        kind = self.baselines[name]
+        if name == "xz":
+            return kind.fit((folder / "train.txt").read_bytes())
+        if place.exists():
+            return kind.load(place)
+        model = kind.fit(streams[Split.TRAIN].ids, len(_tokenizer(folder / "tokenizer")), streams[Split.VALIDATION].ids)
+        temporary = place.with_name(f".{name}.{os.getpid()}")
+        model.save(temporary)
+        if place.exists():
+            shutil.rmtree(temporary)
+        else:
+            temporary.rename(place)
+        return model
+
+    def breakdowns(
+        self, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
+    ) -> dict[str, Any]:
+        """``by_position``: bits per token against how many tokens of the window the model has seen."""
+        if not np.isfinite(outputs[0][:, POSITIONS:]).all():
+            return {"by_length": [], "by_position": []}
+        counts = truths[0][:, POSITIONS:]
+        edges = position_edges(int(lengths[0][0]))
+        rows = []
+        for place, (low, high) in enumerate(itertools.pairwise(edges)):
+            unit = [values[:, POSITIONS + place] / counts[:, place].mean() for values in outputs]
+            rows.append({"from": int(low), "to": int(high) - 1, "predictions": int(counts[:, place].sum())} | estimate(unit))
+        return {"by_length": [], "by_position": rows}
+
+    def results(self, told: Told) -> dict[str, Any]:
+        """Continuations of a piece of the test text, by every trained model."""
+        if told.texts is None:
+            return {"prompt": None, "continuations": None}
+        prompt = told.texts[0][:PROMPT_CHARACTERS]
+        written = {name: _continuation(self, folder, prompt) for name, folder in told.folders.items() if folder.exists()}
+        return {"prompt": prompt, "continuations": written}
+
+    def latency_lengths(self, lengths: Sequence[int]) -> list[int]:
+        """Tokens already read when the next one is asked for: the training context, and others."""
+        context = int(max(lengths))
+        return [context - 1, *(length for length in DECODED_LENGTHS if length != context - 1)]
+
+    def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
+        """The next token after ``length`` ones, from the carried state; None beyond a table of learned positions."""
+        if length >= _longest(model.config):
+            return None
+        ids = torch.arange(length).remainder(model.config.vocab_size).unsqueeze(0)
+        cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        states, tokens, token = cache.states, cache.tokens.state, ids[:, -1:]
+
+        def step() -> torch.Tensor:
+            for layer, state in zip(cache.layers, states, strict=True):
+                layer.state = state
+            cache.tokens.state = tokens
+            return model(input_ids=token, past_key_values=cache, use_cache=True).logits
+
+        return step
+
+
+class WindowFeed:
+    """Hands the training loop windows of the text and its score on validation; knows no test text."""
+
+    def __init__(self, task: TextGeneration, train: TokenStream, validation: TokenStream, *, batch_size: int, seed: int):
+        self.task, self.validation = task, validation
+        self.packed = PackedFeed(train, batch_size=batch_size, seed=seed)
+
+    def batch(self, step: int) -> dict[str, torch.Tensor]:
+        inputs, targets = map(torch.from_numpy, self.packed.windows(step))
+        return {"input_ids": inputs, "labels": targets, "shift_labels": targets}
+
+    def epoch(self, step: int) -> float:
+        return step / self.packed.per_epoch
+
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        return self.task.metrics(self.task.outputs(model, self.validation), self.validation.truth)
+
+    def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
+        return self.task.selection_key(new) > self.task.selection_key(old)
+
+
+@torch.inference_mode()
+def scored_bits(model: nn.Module, stream: TokenStream) -> tuple[np.ndarray, np.ndarray]:
+    """Bits (T,) of each token in half-overlapping windows, and bits (U, P) of all predictions by range of positions.
+
+    The first token, which nothing stands before, costs log2 of the vocabulary.
+    """
+    bits = np.zeros(len(stream))
+    bits[0] = math.log2(model.config.vocab_size)
+    positions = np.zeros((stream.units, len(position_edges(stream.context)) - 1))
+    for window, row in _window_bits(model, stream):
+        bits[window.targets[-window.scored :]] = row[-window.scored :]
+        np.add.at(positions, (stream.unit_of[window.targets], window.ranges(stream.context)), row)
+    return bits, positions
+
+
+def _window_bits(model: nn.Module, stream: TokenStream) -> Iterator[tuple[Window, np.ndarray]]:
+    windows = list(scoring_windows(len(stream), stream.context))
+    together = max(1, LOGITS_PER_BATCH // (stream.context * model.config.vocab_size))
+    for first in range(0, len(windows), together):
+        group = windows[first : first + together]
+        inputs, targets = (np.zeros((len(group), stream.context), dtype=np.int64) for _ in range(2))
+        for row, window in enumerate(group):
+            width = window.stop - window.start
+            inputs[row, :width] = stream.ids[window.start : window.stop]
+            targets[row, :width] = stream.ids[window.start + 1 : window.stop + 1]
+        losses = _bits(model(input_ids=_on(model, inputs), use_cache=False).logits, _on(model, targets))
+        yield from ((window, losses[row, : window.stop - window.start]) for row, window in enumerate(group))
+
+
+@torch.inference_mode()
+def carried_bits(model: nn.Module, stream: TokenStream) -> np.ndarray:
+    """Bits (T,) of each token with the state carried through the text, which is read in 16 parts side by side."""
+    count = len(stream) - 1
+    length = -(-count // min(SEGMENTS, count))
+    places = np.arange(-(-count // length))[:, None] * length + np.arange(length + 1)
+    ids, bits, cache = stream.ids[np.minimum(places, count)].astype(np.int64), np.zeros(len(stream)), None
+    for start in range(0, length, stream.context):
+        stop = min(start + stream.context, length)
+        output = model(input_ids=_on(model, ids[:, start:stop]), past_key_values=cache, use_cache=True)
+        cache = output.past_key_values
+        losses, into = _bits(output.logits, _on(model, ids[:, start + 1 : stop + 1])), places[:, start + 1 : stop + 1]
+        bits[into[into <= count]] = losses[into <= count]
+    bits[0] = math.log2(model.config.vocab_size)
+    return bits
+
+
+def _bits(logits: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
+    """-log2 p of targets (B, T) under logits (B, T, V)."""
+    nats = cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+    return (nats / math.log(2)).view(targets.shape).cpu().double().numpy()
+
+
+def _on(model: nn.Module, values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values)).to(next(model.parameters()).device)
+
+
+def baseline_outputs(model: Any, stream: TokenStream, text: Path) -> np.ndarray:
+    """(U, 2 + P) like a trained model's; a baseline carries no state and knows no windows."""
+    ranges = len(position_edges(stream.context)) - 1
+    if hasattr(model, "probabilities"):
+        bits = bits_to_units(stream, model.bits(stream.ids))
+    else:
+        whole, edges = text.read_bytes(), np.linspace(0, stream.bytes, stream.units + 1).astype(int)
+        bits = model.bits([whole[low:high] for low, high in itertools.pairwise(edges)])
+    return np.column_stack([bits, np.full((stream.units, 1 + ranges), np.nan)])
+
+
+def _longest(config: SeqwiseConfig) -> float:
+    return config.max_position_embeddings if config.position_embedding == "learned" else math.inf
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
+    """What a finished model writes after the prompt, sampled with a fixed seed."""
+    model, tokenizer = task.model_class.from_pretrained(folder).eval(), _tokenizer(folder)
+    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
+    new = int(min(CONTINUATION_TOKENS, _longest(model.config) - 1))
+    ids = ids[:, -int(max(1, min(ids.shape[1], _longest(model.config) - new))) :]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        written = model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=True, temperature=0.8, top_k=50, pad_token_id=0
+        )
+    return tokenizer.decode(written[0, ids.shape[1] :], clean_up_tokenization_spaces=False)

@@ -1,0 +1,120 @@
+"""A comparison of language models, end to end: the same rules and files as for labels, scored in bits per byte."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from rich.console import Console
+
+import seqwise
+from seqwise.core.environment import package_versions
+from seqwise.core.schemas import SCHEMAS
+from seqwise.tasks import TASKS
+from seqwise.tasks.task import load_outputs
+from tiny import REPLICATES
+
+ACCEPTANCE = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "acceptance"
+TASK = TASKS["text-generation"]()
+
+
+@pytest.fixture
+def result(finished_text):
+    return finished_text.result
+
+
+def test_it_keeps_the_schema(result):
+    jsonschema.Draft202012Validator(SCHEMAS["comparison"]).validate(result)
+    assert (result["task"], result["status"], result["protocol"]["metric"]) == ("text-generation", "complete", "bits_per_byte")
+    assert package_versions()
+
+
+def test_it_passes_the_acceptance_check(finished_text):
+    program = ACCEPTANCE / "check_comparison.py"
+    if not program.exists():
+        pytest.skip(f"no {program}")
+    done = subprocess.run(
+        [sys.executable, str(program), "--families", "lstm,transformer", str(finished_text.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "well", done.stdout + done.stderr
+
+
+def test_models_and_baselines_have_scores_with_intervals(result):
+    models = {model["name"]: model for model in result["models"]}
+    assert set(models) == {"lstm", "transformer", "unigram", "ngram", "xz"}
+    for model in models.values():
+        score = model["scores"]["bits_per_byte"]
+        assert score["ci95"][0] <= score["mean"] <= score["ci95"][1]
+        assert len(score["per_replicate"]) == REPLICATES
+    assert "bits_per_byte_carried" in models["lstm"]["scores"]
+    assert "bits_per_byte_carried" not in models["transformer"]["scores"]
+    counted = [models[name]["parameters"]["non_embedding"] for name in ("lstm", "transformer")]
+    assert max(counted) <= 1.02 * min(counted)
+
+
+def test_scores_follow_from_the_answers_on_disk(finished_text, result):
+    for path in sorted((finished_text.path / "trials").glob("*/record.json")):
+        record = json.loads(path.read_text())
+        if "test" not in record:
+            continue
+        outputs, truth = load_outputs(path.with_name("test.safetensors"))
+        assert TASK.metrics(outputs, truth) == record["test"]
+        assert truth[:, 0].sum() == pytest.approx(result["data"]["examples"]["test"])
+
+
+def test_the_saved_model_scores_the_test_text_again(finished_text, result, tmp_path):
+    """Nothing but best/ and the text: the end of the corpus that was never trained on."""
+    corpus = Path(result["data"]["source"]).read_bytes()
+    path = tmp_path / "test.txt"
+    path.write_bytes(corpus[-result["data"]["examples"]["test"] :])
+    found = seqwise.evaluate(finished_text.path / "best", str(path))
+    assert found["scores"]["bits_per_byte"]["value"] == pytest.approx(result["best"]["scores"]["bits_per_byte"], rel=1e-4)
+
+
+def test_curves_by_position_and_time_per_token(result):
+    for model in result["models"]:
+        if model["kind"] != "trained":
+            continue
+        rows = model["by_position"]
+        assert (rows[0]["from"], rows[-1]["to"]) == (0, 31)
+        assert all(row["ci95"][0] <= row["mean"] <= row["ci95"][1] for row in rows)
+        assert model["cost"]["latency_ms"]["p50"] > 0
+        assert len(model["cost"]["latency_by_length"]) >= 2
+
+
+def test_every_trained_model_writes_on_and_samples_can_be_kept_out(finished_text, result, tmp_path):
+    told = result["task_results"]
+    assert told["prompt"] in Path(result["data"]["source"]).read_text()
+    assert set(told["continuations"]) == {"lstm", "transformer"}
+    page = (finished_text.path / "report.html").read_text()
+    assert "Loss by position" in page
+    assert "What the models write" in page
+
+
+def test_batches_are_the_same_for_both_models(finished_text):
+    records = [json.loads(path.read_text()) for path in (finished_text.path / "trials").glob("*/record.json")]
+    finals = [record for record in records if record["job"]["kind"] == "final"]
+    for replicate in range(REPLICATES):
+        mine = [record for record in finals if record["job"]["replicate"] == replicate]
+        assert len({(record["tokens"], record["job"]["data_seed"]) for record in mine}) == 1
+
+
+def test_the_end_of_the_text_is_the_test_and_all_bytes_are_used(result):
+    size = Path(result["data"]["source"]).stat().st_size
+    assert sum(result["data"]["examples"].values()) == size
+    assert np.isclose(result["data"]["examples"]["test"] / size, 0.05, atol=0.02)
+
+
+def test_a_corpus_of_labels_and_one_that_is_too_short_are_user_errors(tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text("too short to learn from")
+    with pytest.raises(seqwise.UserError):
+        seqwise.compare(str(path), task="text-generation", out=tmp_path / "run", console=Console(quiet=True), size="30k", steps=12)
+    assert not (tmp_path / "run").exists()
