@@ -32,3 +32,28 @@ def write_csv(path: Path, texts: list[str], labels: list[str]) -> Path:
         writer.writerow(["text", "label"])
         writer.writerows(zip(texts, labels, strict=True))
     return path
+
+
+def outside_model(folder: Path, kind: str, head: str, texts: list[str], **changes) -> Path:
+    """A small BERT, GPT-2 or LLaMA with random weights and a tokenizer of its own, saved as transformers saves it."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    special = ["[PAD]", "[CLS]", "[SEP]"] if kind == "bert" else ["<|end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    named = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"} if kind == "bert" else {"eos_token": "<|end|>"}
+    if kind == "bert":
+        tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 320, "max_position_embeddings": 64}
+    settings = {"bert": {"intermediate_size": 64}, "llama": {"intermediate_size": 64, "num_key_value_heads": 2}, "gpt2": {}}[kind]
+    config = {"bert": transformers.BertConfig, "gpt2": transformers.GPT2Config, "llama": transformers.LlamaConfig}[kind]
+    torch.manual_seed(0)
+    model = getattr(transformers, head).from_config(config(**{**size, **settings, **changes}))
+    model.save_pretrained(folder)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named).save_pretrained(folder)
+    return folder

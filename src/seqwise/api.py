@@ -224,13 +224,13 @@ def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
     from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.corpora import load_text_corpus
     from seqwise.data.streams import encode_text
-    from seqwise.generator import load_language_model
+    from seqwise.generator import load_language_model, window_of
     from seqwise.tasks import TASKS
     from seqwise.tasks.running_text import BETWEEN_DOCUMENTS, check_long_enough
 
     model, tokenizer = load_language_model(source)
     corpus, task = load_text_corpus(data, text=text), TASKS["text-generation"]()
-    stream = encode_text(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), tokenizer.model_max_length)
+    stream = encode_text(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), window_of(model, tokenizer))
     check_long_enough(stream, data)
     outputs = task.outputs(model, stream, final=True)
     scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, stream.truth).items()}

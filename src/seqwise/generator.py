@@ -8,6 +8,8 @@ from typing import Any
 from seqwise.core.errors import UserError
 from seqwise.predictor import load_model
 
+LONGEST_WINDOW = 1024
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampling:
@@ -58,6 +60,12 @@ def load_language_model(source: str) -> tuple[Any, Any]:
     if not model.can_generate():
         raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix="`seqwise predict` uses a classifier")
     return model, tokenizer
+
+
+def window_of(model: Any, tokenizer: Any) -> int:
+    """Tokens of a scoring window: the training context of our models, the longest input of others, at most 1,024."""
+    longest = getattr(model.config, "max_position_embeddings", None) or LONGEST_WINDOW
+    return int(min(tokenizer.model_max_length, longest, LONGEST_WINDOW))
 
 
 def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_text: Callable[[str], None] | None = None) -> str:

@@ -11,7 +11,12 @@ from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 
 MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
-AUTO_CLASSES = {"SeqwiseForSequenceClassification": "AutoModelForSequenceClassification", "SeqwiseForCausalLM": "AutoModelForCausalLM"}
+AUTO_CLASSES = {
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "CausalLM": "AutoModelForCausalLM",
+    "LMHeadModel": "AutoModelForCausalLM",
+}
+"""By the end of an architecture's name."""
 
 
 class Predictor(Protocol):
@@ -33,10 +38,14 @@ class NeuralPredictor:
     name: str
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        from seqwise.data.batching import encode
+        from seqwise.data.batching import encode, encode_special
         from seqwise.tasks.text_classification import TextClassification
 
-        tokens, _ = encode(self.tokenizer, list(texts), [0] * len(texts), self.tokenizer.model_max_length)
+        longest = self.tokenizer.model_max_length
+        if self.model.config.model_type == "seqwise":
+            tokens, _ = encode(self.tokenizer, list(texts), [0] * len(texts), longest)
+        else:
+            tokens = encode_special(self.tokenizer, list(texts), [0] * len(texts), longest, self.model.config.pad_token_id)
         return TextClassification().outputs(self.model, tokens)
 
 
@@ -76,17 +85,15 @@ def load_model(folder: Path) -> tuple[Any, Any]:
 
 
 def _auto_class(folder: Path) -> str:
-    """Raises :class:`UserError` where a file is missing or the model is none of ours, whose texts are encoded in another way."""
+    """Raises :class:`UserError` where a file is missing or the model answers nothing that is asked here."""
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / name).exists():
             raise UserError(f"{folder} has no {name}", expected=MODEL_FOLDER, fix="give a run folder or a model folder")
-    config = _read(folder / "config.json")
-    if config.get("model_type") != "seqwise":
-        raise UserError(f"{folder} holds a model of type '{config.get('model_type')}'", expected=MODEL_FOLDER)
-    architecture, *_ = config.get("architectures") or ["SeqwiseForSequenceClassification"]
-    if architecture not in AUTO_CLASSES:
-        raise UserError(f"{folder} holds a {architecture}", expected=" or ".join(AUTO_CLASSES))
-    return AUTO_CLASSES[architecture]
+    architecture, *_ = _read(folder / "config.json").get("architectures") or ["model without a head"]
+    for ending, auto in AUTO_CLASSES.items():
+        if architecture.endswith(ending):
+            return auto
+    raise UserError(f"{folder} holds a {architecture}", expected="a classifier or a causal language model")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def test_a_partial_run_is_completed_by_the_same_call(tiny_csv, tmp_path, monkeyp
     partial = call().result
     assert partial["status"] == "partial"
     assert partial["protocol"]["replicates"] == 1
+    assert (partial["protocol"]["looks"], partial["protocol"]["alpha"]) == (1, 0.04)
     monkeypatch.undo()
     plan = read_json(tmp_path / "run" / "plan.json")
     for job in plan["trials"]:
@@ -220,6 +221,7 @@ def test_a_partial_run_is_completed_by_the_same_call(tiny_csv, tmp_path, monkeyp
             shutil.rmtree(tmp_path / "run" / "trials" / job["fingerprint"])
     whole = call().result
     assert whole["status"] == "complete"
+    assert (whole["protocol"]["looks"], whole["protocol"]["alpha"]) == (2, 0.005), "the second look pays for the first"
     assert {model["status"] for model in whole["models"]} == {"ok"}
     for before, after in zip(partial["models"], whole["models"], strict=True):
         assert before["scores"]["accuracy"]["per_replicate"] == after["scores"]["accuracy"]["per_replicate"][:1]

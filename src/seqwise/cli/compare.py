@@ -18,7 +18,8 @@ def command(
     header: shared.Header = None,
     task: shared.Task = None,
     models: Annotated[
-        str, typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid.")
+        str,
+        typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid, hf:NAME is from outside."),
     ] = "rnn,lstm,gru,transformer",
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
@@ -36,6 +37,7 @@ def command(
         bool | None,
         typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),
     ] = None,
+    data_fractions: Annotated[str | None, typer.Option(help="Train again on these shares of the data: 0.1,0.3,1.")] = None,
     refit: Annotated[
         bool | None,
         typer.Option(help="Train the recommended model longer at the end, in a fifth of the budget; if not given, from 15m on."),
@@ -43,6 +45,7 @@ def command(
     seed: shared.Seed = 0,
     max_latency: Annotated[str | None, typer.Option(help="Recommend only models that answer one example this fast: 5ms.")] = None,
     max_bytes: Annotated[str | None, typer.Option(help="Recommend only models this small on disk: 5MB.")] = None,
+    beside: Annotated[str | None, typer.Option(help="A finished run matched in another way; what it changes is shown.")] = None,
     workers: shared.Workers = None,
     device: shared.Device = "auto",
     out: shared.Out = None,

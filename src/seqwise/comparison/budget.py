@@ -69,6 +69,7 @@ class Workload:
         bodies: per contender, the body of each configuration.
         per_epoch: steps of one epoch.
         fixed: seconds outside training: encoding, baselines, measuring cost, the report.
+        again: further full trainings of each model in each replicate, on parts of the data.
     """
 
     speeds: Mapping[str, Mapping[str, Speed]]
@@ -76,6 +77,7 @@ class Workload:
     per_epoch: int
     workers: int
     fixed: float
+    again: int = 0
 
     def mean(self, name: str, configurations: int) -> Speed:
         """The mean speed over the configurations of a contender."""
@@ -87,9 +89,10 @@ class Workload:
         total = 0.0
         for name, count in steps.items():
             speed = self.mean(name, configurations)
-            evaluations = EVALUATIONS * (configurations * SEARCH_SHARE + 1 - SEARCH_SHARE)
-            training = count * speed.step * (configurations * SEARCH_SHARE + 1 - SEARCH_SHARE)
-            total += replicates * (training + evaluations * speed.validation + speed.test + (configurations + 1) * TRIAL_OVERHEAD)
+            trainings = configurations * SEARCH_SHARE + 1 - SEARCH_SHARE + self.again
+            scoring = trainings * EVALUATIONS * speed.validation + (1 + self.again) * speed.test
+            overhead = (configurations + 1 + self.again) * TRIAL_OVERHEAD
+            total += replicates * (trainings * count * speed.step + scoring + overhead)
         longest = max(steps[name] * self.mean(name, configurations).step for name in steps)
         idle = 0.5 * (1 - SEARCH_SHARE) * longest if self.workers > 1 else 0.0
         return self.fixed + total / self.workers + idle * (self.workers - 1) / self.workers

@@ -12,6 +12,7 @@ from seqwise.comparison.cost import ROUNDS, measure_costs
 from seqwise.comparison.deliver import deliver
 from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.finals import Finals, TestData, complete_replicates, read_finals
+from seqwise.comparison.flips import flips, read_other
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
 from seqwise.comparison.options import Options
@@ -90,6 +91,7 @@ class Run:
         result = outcome.result(costs["models"], environment, self._limits())
         self._refit(engine, plan, result, finals, clock)
         outcome.hand_over(result, self._texts(plan))
+        self._beside(result)
         write_scores(self.folder, outcome.table(result["models"]))
         return self._write(result, clock)
 
@@ -118,6 +120,11 @@ class Run:
         if seen or len(replicates) < plan["protocol"]["replicates"]:
             plan["protocol"] |= {"looks": seen + 1, "alpha": alpha_of_look(seen + 1)}
 
+    def _beside(self, result: dict[str, Any]) -> None:
+        """What another match would have changed, where its run was named."""
+        result["verdict"]["flips"] = flips(result, read_other(self.options.beside)) if self.options.beside else []
+        result["verdict"]["beside"] = self.options.beside
+
     def _write(self, result: dict[str, Any], clock: Clock) -> dict[str, Any]:
         result["environment"]["wall_seconds"] = clock.seconds
         deliver(self.folder, result, self.task)
@@ -129,11 +136,13 @@ class Run:
     def _again(self, result: dict[str, Any]) -> dict[str, Any]:
         """A finished run: what is there, judged and told anew where the limits, or the wish for samples, are others."""
         whole = all((self.folder.path / name).exists() for name in ("best", "baseline", "report.html") if name != "best" or result["best"])
-        if whole and result["protocol"]["limits"] == self._limits() and result["samples"] == self.options.samples:
+        shown = (result["protocol"]["limits"], result["samples"], result["verdict"]["beside"])
+        if whole and shown == (self._limits(), self.options.samples, self.options.beside):
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
         self._outcome().hand_over(result, self._texts(read_json(self.folder.plan)))
+        self._beside(result)
         return self._write(result, clock)
 
     def _outcome(self) -> Outcome:

@@ -16,13 +16,17 @@ class Contender:
     Args:
         name: unique in its comparison.
         mixers: repeated over the layers; more than one makes a hybrid.
+        source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours.
     """
 
     name: str
-    mixers: tuple[str, ...]
+    mixers: tuple[str, ...] = ()
+    source: str | None = None
 
     @property
     def family(self) -> str:
+        if self.source:
+            return "external"
         kinds = {"attention" if mixer == "attention" else "recurrent" for mixer in self.mixers}
         return kinds.pop() if len(kinds) == 1 else "hybrid"
 
@@ -43,6 +47,8 @@ def known_names() -> list[str]:
 
 def _parse_one(text: str) -> Contender:
     name, given, mixers = text.rpartition("=")
+    if mixers.startswith("hf:"):
+        return Contender(name.strip() if given else mixers.rstrip("/").rpartition("/")[2].removeprefix("hf:"), source=mixers)
     parts = mixers.split("+")
     for part in parts:
         if ALIASES.get(part, part) not in MIXERS:

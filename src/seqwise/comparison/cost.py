@@ -96,21 +96,22 @@ def measure_costs(
     """
     torch.set_num_threads(1)
     folder, task = RunFolder(Path(run)), TASKS[task_tag]()
-    models = {name: task.model_class.from_pretrained(folder.trial(job["fingerprint"]) / "model").eval() for name, job in jobs.items()}
+    models = {name: task.load(folder.trial(job["fingerprint"]) / "model") for name, job in jobs.items()}
     typical, *others = task.latency_lengths(lengths)
     latencies = _latencies(task, models, [typical, *others])
     rates, peak = _training_rates(jobs, folder)
     sample = np.percentile(lengths, range(5, 100, 10)).astype(int).tolist()
     costs: dict[str, Any] = {}
     for name, model in models.items():
-        flops = task.flops_per_token(model.config, sample)
+        outside = jobs[name].get("flops_per_token")
+        flops = outside or task.flops_per_token(model.config, sample)
         costs[name] = {
             "latency_ms": _quantiles(latencies[name][typical]),
             "latency_by_length": [{"length": length, **_quantiles(times)} for length, times in sorted(latencies[name].items())],
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,
             "flop_utilisation": rates[name] * flops / peak,
-            "state_bytes": {str(length): state_bytes(model.config, length) for length in CONTEXTS},
+            "state_bytes": None if outside else {str(length): state_bytes(model.config, length) for length in CONTEXTS},
         }
     costs |= {name: measure_baseline(Path(place), task, name, texts) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.search import SEARCHES
+from seqwise.comparison.search import COMPARED, SEARCHES
 from seqwise.comparison.statistics import FEWEST_REPLICATES, Estimate, crossed_bootstrap, mean_score
 from seqwise.tasks.task import Task, load_outputs
 
@@ -55,7 +55,7 @@ def read_finals(folder: RunFolder, jobs: list[dict[str, Any]], replicates: list[
     found: dict[str, Finals] = {}
     fallback = {job["replicate"]: job["fingerprint"] for job in jobs if job["kind"] == "baseline" and job["model"] == trivial}
     for job in jobs:
-        if job["kind"] in SEARCHES or job["replicate"] not in replicates:
+        if job["kind"] not in COMPARED or job["replicate"] not in replicates:
             continue
         own = folder.trial(job["fingerprint"]) / "test.safetensors"
         path = own if own.exists() else folder.trial(fallback[job["replicate"]]) / "test.safetensors"

@@ -41,9 +41,13 @@ class RunFolder:
     def replicate(self, replicate: int) -> Path:
         return self.cache / f"replicate-{replicate}"
 
-    def examples(self, data: TaskData, replicate: int, split: Split) -> Any:
-        """The encoded examples of a split, as :meth:`TaskData.encode` wrote them."""
-        return data.examples.load(self.replicate(replicate) / f"{split}.safetensors")
+    def examples(self, data: TaskData, replicate: int, split: Split, *, within: str = "") -> Any:
+        """The encoded examples of a split, as :meth:`TaskData.encode` wrote them.
+
+        Args:
+            within: a folder in that of the replicate, where a model from outside has its own.
+        """
+        return data.examples.load(self.replicate(replicate) / within / f"{split}.safetensors")
 
     def drop_cache(self) -> None:
         shutil.rmtree(self.cache, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choos
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan
+from seqwise.models.external import External, inspect, load_tokenizer
 from seqwise.tasks.task import Task
 from seqwise.tasks.task_data import EncodedFacts, Encoding
 
@@ -70,7 +72,9 @@ def make_plan(
         batch_size=batch_size,
         device=options.device,
         lengths=facts.lengths,
+        externals=_outside(task, contenders, data.labels(corpus)),
     )
+    _encode_outside(setting, corpus, splits.replicates[0], folder.replicate(0))
     per_epoch = Batches(facts.lengths, batch_size, 0).per_epoch
     machine = Machine(engine.workers, per_epoch, fixed, started)
     choice = _choice(setting, Calibration(setting, engine, folder, facts.test_share), machine)
@@ -78,6 +82,8 @@ def make_plan(
         splits = data.split(corpus, replicates=choice.replicates, seed=options.seed)
     data.share(corpus, folder.cache)
     facts, *_ = [data.encode(corpus, part, encoding, folder.replicate(r)) for r, part in enumerate(splits.replicates)]
+    for replicate, part in enumerate(splits.replicates):
+        _encode_outside(setting, corpus, part, folder.replicate(replicate))
     return {
         "schema_version": 1,
         "seed": options.seed,
@@ -92,6 +98,18 @@ def make_plan(
         "refit": choice.refit_steps and {"copies": engine.workers, "steps": choice.refit_steps},
         "trials": trials(setting, choice),
     }
+
+
+def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -> dict[str, External]:
+    """The contenders that were not made here."""
+    return {c.name: inspect(c.name, c.source, task.auto_class, **task.head_settings(labels)) for c in contenders if c.source}
+
+
+def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
+    """Encode a replicate's splits once more for every model from outside, with its own tokenizer and within its own longest input."""
+    for name, external in setting.externals.items():
+        context = min(setting.context, external.longest or setting.context)
+        setting.task.data.encode_as(load_tokenizer(external.folder), corpus, splits, context, folder / name)
 
 
 def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
@@ -112,7 +130,7 @@ def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Cho
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
     found = {}
     for name, bodies in setting.solved(choice.target).items():
-        count = setting.task.parameters(bodies["modern"])
+        count = setting.count(bodies["modern"])
         found[name] = {"total": count.total, "embedding": count.embedding, "non_embedding": count.non_embedding}
     return found
 

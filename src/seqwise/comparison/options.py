@@ -16,7 +16,7 @@ UNIT_BYTES = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options(Config):
-    """Everything that decides the numbers of a comparison, and three things that do not (workers, limits, samples)."""
+    """Everything that decides the numbers of a comparison, and what does not: workers, limits, samples and what stands beside."""
 
     source: str
     validation: str | None = None
@@ -50,6 +50,10 @@ class Options(Config):
     max_latency_ms: float | None = None
     max_bytes: int | None = None
     samples: bool = True
+    data_fractions: str | None = None
+    """Shares of the training data, ``0.1,0.3,1``, at which every model is trained again."""
+    beside: str | None = None
+    """A finished run of the same data under another match, whose verdict is held against this one."""
 
     def __post_init__(self) -> None:
         _one_of("--match-size", self.match_size, ["parameters", "flops"])
@@ -69,6 +73,7 @@ class Options(Config):
                 "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"
             )
         self.steps_of([])
+        _ = self.fractions
         if self.steps is not None and "=" not in self.steps and self.match_training != "steps":
             raise UserError(
                 f"--steps {self.steps} gives every model the same steps, --match-training {self.match_training} does not",
@@ -81,6 +86,17 @@ class Options(Config):
     def target_parameters(self) -> int | None:
         """Non-embedding parameters of every contender; None where the budget decides."""
         return None if self.size == "auto" else parse_size(self.size)
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """Shares below 1 of the training data at which models are trained again, the smallest first."""
+        try:
+            found = {float(part) for part in (self.data_fractions or "").split(",") if part.strip()}
+        except ValueError:
+            found = {math.nan}
+        if not all(0 < share <= 1 for share in found):
+            raise UserError(f"--data-fractions '{self.data_fractions}' is not possible", expected="shares above 0 up to 1, as in 0.1,0.3,1")
+        return tuple(sorted(found - {1.0}))
 
     def steps_of(self, names: Sequence[str]) -> dict[str, int] | None:
         """Steps of each contender where they were given."""
@@ -104,7 +120,7 @@ class Options(Config):
     def request(self) -> dict[str, object]:
         """The part that a run folder must agree on."""
         values = self.to_dict()
-        for name in ("workers", "max_latency_ms", "max_bytes", "samples"):
+        for name in ("workers", "max_latency_ms", "max_bytes", "samples", "beside"):
             del values[name]
         return values | {"models": list(self.models)}
 

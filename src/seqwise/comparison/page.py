@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.comparison import page_curves, page_protocol, page_results
+from seqwise.comparison import page_curves, page_data, page_protocol, page_results
 from seqwise.comparison.wording import decision_headline, primary, primary_score, ranked, sentence, styles, trained, worst_case
 from seqwise.core.registry import Registry
 from seqwise.report import numbers
@@ -39,6 +39,7 @@ def comparison_document(result: Result) -> Document:
         page_results.pairs(result),
         page_curves.learning(result),
         page_curves.length(result),
+        page_data.data_amount(result),
         *own,
         page_protocol.trials(result),
         page_protocol.protocol(result),

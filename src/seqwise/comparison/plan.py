@@ -28,7 +28,9 @@ from seqwise.comparison.search import hyperparameters, points, space
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.core.config import fingerprint
 from seqwise.core.environment import source_hash
+from seqwise.models.accounting import ParameterCount
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.external import External
 from seqwise.tasks.task import Task
 
 CONFIG_KEYS = (
@@ -45,6 +47,9 @@ CONFIG_KEYS = (
 )
 
 
+AnyConfig = SeqwiseConfig | External
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
     """What is fixed before sizes and steps are."""
@@ -59,9 +64,10 @@ class Setting:
     batch_size: int
     device: str
     lengths: np.ndarray
+    externals: Mapping[str, External] = dataclasses.field(default_factory=dict)
 
-    def solved(self, target: int) -> dict[str, dict[str, SeqwiseConfig]]:
-        """The config of every contender and body at a size."""
+    def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
+        """The config of every contender and body at a size; a model from outside has its own."""
         options = self.options
         shape = Shape(
             vocab_size=self.vocab_size,
@@ -76,27 +82,36 @@ class Setting:
         if options.match_size == "flops":
             measure, transformer = self.flops, Contender("transformer", ("attention",))
             goal = measure(solve(transformer, shape, "modern", self.parameters, float(target)))
-        return {c.name: {body: solve(c, shape, body, measure, goal) for body in c.bodies} for c in self.contenders}
+        outside: dict[str, dict[str, AnyConfig]] = {name: {"modern": external} for name, external in self.externals.items()}
+        ours = [contender for contender in self.contenders if contender.name not in outside]
+        return {c.name: {body: solve(c, shape, body, measure, goal) for body in c.bodies} for c in ours} | outside
 
-    def parameters(self, config: SeqwiseConfig) -> float:
+    def count(self, config: AnyConfig) -> ParameterCount:
+        return config.count if isinstance(config, External) else self.task.parameters(config)
+
+    def parameters(self, config: AnyConfig) -> float:
         """What is matched: everything but the embedding."""
-        return float(self.task.parameters(config).non_embedding)
+        return float(self.count(config).non_embedding)
 
-    def flops(self, config: SeqwiseConfig) -> float:
+    def flops(self, config: AnyConfig) -> float:
         """Training FLOPs per token at the data's own lengths."""
+        if isinstance(config, External):
+            return 3 * config.flops
         return self.task.flops_per_token(config, np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
 
     def wanted_epochs(self, target: int) -> float:
         return self.task.wanted_epochs(target, int(self.lengths.sum()))
 
-    def job(self, config: SeqwiseConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
+    def job(self, config: AnyConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
         data_seed = 1_000 * self.options.seed + replicate
-        return {
+        outside = {"flops_per_token": 3 * config.flops} if isinstance(config, External) else {}
+        return outside | {
             "task": self.task.tag,
             "model": name,
             "replicate": replicate,
-            "config": {key: getattr(config, key) for key in CONFIG_KEYS},
+            "config": config_values(config),
+            "within": config.name if isinstance(config, External) else "",
             "labels": list(self.labels),
             "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())},
             "data_seed": data_seed,
@@ -125,13 +140,18 @@ class Calibration:
             }
         return self.known[target]
 
-    def _job(self, config: SeqwiseConfig) -> dict[str, Any]:
+    def _job(self, config: AnyConfig) -> dict[str, Any]:
         settings = {"dropout": 0.2, "learning_rate": 1e-3, "weight_decay": 0.1}
         return self.setting.job(config, 10_000, "calibration", 0) | {"hyperparameters": settings}
 
 
-def _architecture(config: SeqwiseConfig) -> str:
-    return fingerprint({name: getattr(config, name) for name in CONFIG_KEYS})
+def config_values(config: AnyConfig) -> dict[str, Any]:
+    """What names a model in a trial."""
+    return config.values() if isinstance(config, External) else {key: getattr(config, key) for key in CONFIG_KEYS}
+
+
+def _architecture(config: AnyConfig) -> str:
+    return fingerprint(config_values(config))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,7 +248,9 @@ def _choice(
     options, speeds = setting.options, calibration.at(target)
     budget = (options.budget_seconds or float("inf")) * (1 - refit.SHARE * refit.wanted(options))
     outside = time.monotonic() - machine.started + machine.fixed(replicates)
-    workload = Workload(speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside)
+    workload = Workload(
+        speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside, len(options.fractions)
+    )
     weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
     tried = configurations + extended
     steps = workload.steps(budget, replicates, tried, weights)
@@ -260,7 +282,9 @@ def trials(setting: Setting, choice: Choice) -> list[dict[str, Any]]:
             for contender in setting.contenders:
                 searches[contender.name].append(_extension(setting, searches[contender.name][0], choice.configurations, every))
             found += [searches[contender.name][-1] for contender in setting.contenders]
-        found += [_final(setting, choice, configs[c.name], c, replicate, searches[c.name]) for c in setting.contenders]
+        finals = [_final(setting, choice, configs[c.name], c, replicate, searches[c.name]) for c in setting.contenders]
+        found += finals
+        found += [_fraction(setting, final, share) for share in setting.options.fractions for final in finals]
     return found
 
 
@@ -274,7 +298,7 @@ def _baseline(setting: Setting, name: str, replicate: int) -> dict[str, Any]:
 
 
 def _searches(
-    setting: Setting, choice: Choice, configs: Mapping[str, SeqwiseConfig], contender: Contender, replicate: int
+    setting: Setting, choice: Choice, configs: Mapping[str, AnyConfig], contender: Contender, replicate: int
 ) -> list[dict[str, Any]]:
     found = []
     for index, point in enumerate(points(choice.configurations, setting.options.seed)):
@@ -296,7 +320,7 @@ def _extension(setting: Setting, search: dict[str, Any], configuration: int, aft
 def _final(
     setting: Setting,
     choice: Choice,
-    configs: Mapping[str, SeqwiseConfig],
+    configs: Mapping[str, AnyConfig],
     contender: Contender,
     replicate: int,
     searches: list[dict[str, Any]],
@@ -305,6 +329,12 @@ def _final(
     job = setting.job(configs["modern"], steps, contender.name, replicate)
     job |= {"kind": "final", "until": steps}
     return _named(setting, job | {"after": [search["fingerprint"] for search in searches]})
+
+
+def _fraction(setting: Setting, final: dict[str, Any], share: float) -> dict[str, Any]:
+    """The setting that a final run kept, trained again on a share of the data."""
+    own = {key: value for key, value in final.items() if key != "fingerprint"}
+    return _named(setting, own | {"kind": "fraction", "fraction": share, "after": [final["fingerprint"]]})
 
 
 def described_space(setting: Setting) -> dict[str, dict[str, list[Any]]]:

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from seqwise.comparison.contenders import Contender
 from seqwise.comparison.cost import bytes_on_disk
+from seqwise.comparison.data_curve import data_curve, points_of
 from seqwise.comparison.finals import Finals, TestData, breakdowns, model_scores
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.scores import ScoreTable
@@ -78,6 +79,14 @@ def _train_seconds(records: list[dict[str, Any]]) -> float | None:
     return float(np.median(seconds)) if seconds else None
 
 
+def _ideal_seconds(records: list[dict[str, Any]], cost: dict[str, Any]) -> float | None:
+    """How long training would take at the machine's matrix-product peak: what the arithmetic needs, however well it is written."""
+    if not records or not cost.get("train_tokens_per_second"):
+        return None
+    tokens = float(np.median([record["tokens"] for record in records]))
+    return tokens * cost["flop_utilisation"] / cost["train_tokens_per_second"]
+
+
 def trained_model(
     task: Task, folder: RunFolder, plan: dict[str, Any], contender: Contender, replicates: list[int], finals: Finals, costs: dict[str, Any]
 ) -> dict[str, Any]:
@@ -88,7 +97,7 @@ def trained_model(
     entry: dict[str, Any] = {
         "name": contender.name,
         "family": contender.family,
-        "kind": "trained",
+        "kind": "fine-tuned" if contender.source else "trained",
         "status": finals.status,
         "parameters": best["parameters"] if best else plan["parameters"][contender.name],
         "hyperparameters": best["job"]["hyperparameters"] if best else {},
@@ -98,7 +107,8 @@ def trained_model(
         "learning_curve": _curve(finals),
         "cost": NO_COST
         | costs.get(contender.name, {})
-        | {"train_seconds": _train_seconds(chosen), "peak_memory_bytes": max(peaks, default=None)},
+        | {"train_seconds": _train_seconds(chosen), "peak_memory_bytes": max(peaks, default=None)}
+        | {"ideal_train_seconds": _ideal_seconds(chosen, costs.get(contender.name, {}))},
         "diverged": finals.diverged,
         "still_improving": sum(record["still_improving"] for record in chosen) * 2 > len(chosen) if chosen else False,
         "edge": any(record["job"].get("edge") for record in chosen),
@@ -233,7 +243,13 @@ class Outcome:
                 finals = self.finals[model["name"]]
                 model["scores"] = model_scores(self.task, finals, self.data, np.random.default_rng([self.plan["seed"], 1]))
                 model |= breakdowns(self.task, finals, self.data)
+                model["by_data"] = self._by_data(model)
         return found
+
+    def _by_data(self, model: dict[str, Any]) -> list[dict[str, Any]]:
+        """Scores on shares of the training data, the whole last; empty where nothing was trained on a part."""
+        parts = points_of(self.task, self.folder, self.plan, model["name"], self.replicates, self.data)
+        return [*parts, {"fraction": 1.0} | model["scores"][self.task.metric]] if parts else []
 
     def result(self, costs: dict[str, Any], environment: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
         """``comparison.json``, but for the model that is handed over and what is told of it: see :meth:`hand_over`."""
@@ -248,6 +264,8 @@ class Outcome:
             "environment": environment,
             "models": self.models(costs),
         }
+        size, better = result["data"]["examples"]["train"], self.task.higher_is_better
+        result["data_curve"] = data_curve(result["models"], size, higher_is_better=better)
         judge_again(result, self.table(result["models"]), limits)
         return result
 

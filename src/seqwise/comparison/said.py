@@ -40,7 +40,7 @@ def plan_summary(plan: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-FLAGS = ("validation", "test", "text", "target", "group", "layers", "width")
+FLAGS = ("data_fractions", "validation", "test", "text", "target", "group", "layers", "width")
 
 
 def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
@@ -61,7 +61,7 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         "seed": options.seed,
         "device": options.device,
     }
-    parts = [part for name, value in given.items() if value is not None for part in (f"--{name}", str(value))]
+    parts = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
     if protocol["extended"]:

@@ -14,6 +14,8 @@ from seqwise.tasks.task import Task
 
 SEARCHES = ("search", "extension")
 """Kinds of trials that end early and are selected from."""
+COMPARED = ("final", "baseline")
+"""Kinds of trials whose answers are compared."""
 DIMENSIONS = 5
 SHARED = 3
 """How many dimensions a space has, and how many of them, the first ones, are the same for every family."""
@@ -55,20 +57,27 @@ WARMUP = Dimension("warmup", 0.02, 0.2)
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
-def shared(task: Task) -> tuple[Dimension, ...]:
+FINE_TUNING = (Dimension("learning_rate", 1e-5, 1e-3, log=True), Dimension("dropout", 0.0, 0.3), WEIGHT_DECAY)
+"""The first dimensions of a model from outside, which is not trained from scratch."""
+DECAY = Dimension("decay", 0.25, 0.75)
+
+
+def shared(task: Task, *, external: bool = False) -> tuple[Dimension, ...]:
     """The dimensions that every family has; the task says how much dropout makes sense."""
-    return LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY
+    return FINE_TUNING if external else (LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY)
 
 
 def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
     """Three shared dimensions and two of the family's own: as many for every family."""
-    if contender.family == "attention":
+    if contender.source:
+        own = (WARMUP, DECAY)
+    elif contender.family == "attention":
         own = (WARMUP, POSITIONS)
     elif contender.family == "hybrid":
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, POSITIONS)
     else:
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, BODY)
-    return shared(task) + own
+    return shared(task, external=contender.source is not None) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.engine import start_server
+from seqwise.comparison.flips import check_other, read_other
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options
 from seqwise.core.config import fingerprint
@@ -67,6 +68,8 @@ def run_comparison(
     contenders = parse_contenders(options.models)
     request = Request(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Request)})
     corpus = TASK_DATA[options.task]().read(request)
+    if options.beside:
+        check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256)
     options.steps_of([contender.name for contender in contenders])
     check_device(options.device)
     folder = RunFolder(Path(out) if out else default_folder(options, corpus))

@@ -17,10 +17,12 @@ from accelerate import Accelerator
 
 from seqwise.comparison.extension import extended, reached_ends
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.search import select, shared
+from seqwise.comparison.search import SEARCHES, select, shared
 from seqwise.core.files import write_json
 from seqwise.data.splits import Split
+from seqwise.models.accounting import count_of_model
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.external import load_external
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import Task, save_outputs
 from seqwise.training.checkpoint import drop_checkpoint, load_weights
@@ -35,16 +37,25 @@ def model_config(job: Mapping[str, Any]) -> SeqwiseConfig:
     dropout, tokens = values["dropout"], TASKS[job["task"]].token_dropout
     changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": tokens * dropout}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
-    if job["labels"]:
-        changes["id2label"] = dict(enumerate(job["labels"]))
-        changes["label2id"] = {name: i for i, name in changes["id2label"].items()}
-    return SeqwiseConfig(**job["config"], **changes)
+    return SeqwiseConfig(**job["config"], **changes, **TASKS[job["task"]]().head_settings(job["labels"]))
 
 
 def training_config(job: Mapping[str, Any]) -> TrainingConfig:
     values = job["hyperparameters"]
-    chosen = {name: values[name] for name in ("learning_rate", "weight_decay", "warmup") if name in values}
+    chosen = {name: values[name] for name in ("learning_rate", "weight_decay", "warmup", "decay") if name in values}
     return TrainingConfig(**job["training"], **chosen)
+
+
+def build_model(job: Mapping[str, Any], task: Task) -> Any:
+    """A fresh model of ours, or one from outside as it was saved."""
+    outside = job["config"].get("external")
+    if outside is None:
+        return task.build(model_config(job))
+    return load_external(outside, task.auto_class, dropout=job["hyperparameters"]["dropout"], **task.head_settings(job["labels"]))
+
+
+def _examples(job: Mapping[str, Any], folder: RunFolder, split: Split) -> Any:
+    return folder.examples(TASKS[job["task"]].data, job["replicate"], split, within=job["within"])
 
 
 def accelerator_for(device: str) -> Accelerator:
@@ -56,9 +67,10 @@ def build_trainer(job: Mapping[str, Any], folder: RunFolder, checkpoints: Path |
     task: Task = TASKS[job["task"]]()
     training = training_config(job)
     torch.manual_seed(training.seed)
-    model = task.build(model_config(job))
-    replicate = job["replicate"]
-    train, validation = (folder.examples(task.data, replicate, split) for split in (Split.TRAIN, Split.VALIDATION))
+    model = build_model(job, task)
+    train, validation = (_examples(job, folder, split) for split in (Split.TRAIN, Split.VALIDATION))
+    if "fraction" in job:
+        train = train.part(job["fraction"], job["data_seed"])
     feed = task.feed(train, validation, batch_size=job["batch_size"], seed=job["data_seed"])
     return Trainer(model, feed, training, folder=checkpoints, accelerator=accelerator_for(job["device"]))
 
@@ -80,6 +92,15 @@ class Reporter:
         self.path.write_text(json.dumps({"step": progress.step, "until": self.until}))
 
 
+def run_fraction(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
+    """The configuration that the final run kept, trained again from the start on a share of the data."""
+    final = folder.record(job["after"][0])
+    if final is None or final["status"] != "ok":
+        return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+    kept = {name: final["job"][name] for name in ("hyperparameters", "config", "configuration", "edge")}
+    return run_refit(job | kept, folder, place)
+
+
 def run_refit(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
     """Train a configuration that was kept from the start, longer; read the test split once, with the best weights."""
     task: Task = TASKS[job["task"]]()
@@ -93,8 +114,8 @@ def run_refit(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[st
 
 
 def _record(job: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
-    progress, config = trainer.progress, trainer.bare_model.config
-    count = TASKS[job["task"]]().parameters(config)
+    progress = trainer.progress
+    count = count_of_model(trainer.bare_model)
     return {
         "schema_version": 1,
         "job": dict(job),
@@ -132,7 +153,7 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     if not ends or own is None:
         return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
     point = extended(own["job"]["point"], ends)
-    dimensions = shared(task)
+    dimensions = shared(task, external="external" in job["config"])
     names_beyond = [dimensions[index].name for index, _ in sorted(ends)]
     values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(dimensions, point, strict=False)}
     moved = {"hyperparameters": values, "config": own["job"]["config"], "edge": [f"{name} beyond" for name in names_beyond], "point": point}
@@ -172,8 +193,8 @@ def _finish(trainer: Trainer, task: Task, job: Mapping[str, Any], folder: RunFol
     load_weights(model, trainer.best_weights)
     model.eval()
     model.save_pretrained(place / "model")
-    shutil.copytree(folder.replicate(job["replicate"]) / "tokenizer", place / "model", dirs_exist_ok=True)
-    test = folder.examples(task.data, job["replicate"], Split.TEST)
+    shutil.copytree(folder.replicate(job["replicate"]) / job["within"] / "tokenizer", place / "model", dirs_exist_ok=True)
+    test = _examples(job, folder, Split.TEST)
     outputs = task.outputs(model, test, final=True)
     save_outputs(place / "test.safetensors", outputs, test.truth)
     record["test"] = task.metrics(outputs, test.truth)
@@ -204,6 +225,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], RunFolder, Path], dict[str, Any]]]
     "search": run_search,
     "extension": run_extension,
     "final": run_final,
+    "fraction": run_fraction,
     "refit": run_refit,
     "baseline": run_baseline,
 }
@@ -232,7 +254,7 @@ def run_job(run: str, job: dict[str, Any], threads: int) -> None:
         }
     write_json(place / "record.json", record)
     (place / "progress.json").unlink(missing_ok=True)
-    if job["kind"] in ("final", "refit") and record["status"] != "failed":
+    if job["kind"] not in SEARCHES and record["status"] != "failed":
         drop_checkpoint(place)
         for fingerprint in job["after"]:
             drop_checkpoint(folder.trial(fingerprint))

@@ -27,11 +27,13 @@ class TokenSet:
         flat: int32 token ids of all examples.
         offsets: int64 [n + 1].
         labels: int64 [n] class numbers.
+        pad: int64 [], the token that fills up short rows.
     """
 
     flat: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
+    pad: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((), np.int64))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,18 +48,25 @@ class TokenSet:
         """What answers are held against: the labels."""
         return self.labels
 
+    def part(self, share: float, seed: int) -> Self:
+        """A share of the examples, at least two; a smaller share is part of a larger one."""
+        count = min(len(self), max(2, round(share * len(self))))
+        kept = np.sort(np.random.default_rng([seed, 7]).permutation(len(self))[:count])
+        ids = [self.flat[self.offsets[i] : self.offsets[i + 1]] for i in kept]
+        return type(self).from_lists(ids, self.labels[kept], int(self.pad))
+
     @classmethod
-    def from_lists(cls, ids: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
+    def from_lists(cls, ids: Sequence[Sequence[int]], labels: Sequence[int], pad: int = 0) -> Self:
         offsets = np.concatenate([[0], np.cumsum([len(example) for example in ids], dtype=np.int64)]).astype(np.int64)
         flat = np.fromiter((token for example in ids for token in example), np.int32, offsets[-1])
-        return cls(flat, offsets, np.asarray(labels, np.int64))
+        return cls(flat, offsets, np.asarray(labels, np.int64), np.asarray(pad, np.int64))
 
     def save(self, path: Path) -> None:
         """One safetensors file, written atomically."""
         from safetensors.numpy import save_file
 
         with atomic_path(path) as temporary:
-            save_file({"flat": self.flat, "offsets": self.offsets, "labels": self.labels}, temporary)
+            save_file({field.name: getattr(self, field.name) for field in dataclasses.fields(self)}, temporary)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -87,6 +96,16 @@ def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: S
     cut = np.maximum(lengths - max_length, 0)
     share = CutShare(float(np.mean(cut > 0)), float(cut.sum() / lengths.sum())) if len(ids) else CutShare(0.0, 0.0)
     return TokenSet.from_lists([example[:max_length] for example in ids], labels), share
+
+
+def encode_special(
+    tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int, pad: int
+) -> TokenSet:
+    """Encode with the special tokens that a tokenizer from outside adds, cut as it cuts. A text without tokens is one of padding."""
+    if not len(texts):
+        return TokenSet.from_lists([], labels)
+    ids = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False, verbose=False)["input_ids"]
+    return TokenSet.from_lists([example or [pad] for example in ids], labels, pad)
 
 
 class Batches:
@@ -151,13 +170,13 @@ def evaluation_batches(lengths: np.ndarray, tokens_per_batch: int) -> list[np.nd
 
 
 def collate(tokens: TokenSet, indices: np.ndarray) -> dict[str, "torch.Tensor"]:
-    """``input_ids`` and ``attention_mask`` [B, T] int64, padded on the right with 0 to the longest example, and ``labels`` [B]."""
+    """``input_ids`` and ``attention_mask`` [B, T] int64, padded on the right to the longest example, and ``labels`` [B]."""
     import torch
 
     lengths = tokens.lengths[indices]
     positions = np.arange(lengths.max())
     mask = positions < lengths[:, None]
-    ids = np.zeros(mask.shape, np.int64)
+    ids = np.full(mask.shape, tokens.pad, np.int64)
     ids[mask] = tokens.flat[(tokens.offsets[indices][:, None] + positions)[mask]]
     arrays = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": tokens.labels[indices]}
     return {name: torch.from_numpy(array) for name, array in arrays.items()}

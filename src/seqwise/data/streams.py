@@ -72,6 +72,12 @@ class TokenStream:
             np.add.at(counts, (self.unit_of[window.targets], window.ranges(self.context)), 1)
         return np.column_stack([*columns, counts])
 
+    def part(self, share: float, seed: int) -> Self:
+        """The first share of the text, at least one window; ``seed`` changes nothing."""
+        count = min(len(self), max(self.context + 2, round(share * len(self))))
+        size = int(self.starts[count]) if count < len(self) else self.bytes
+        return type(self)(self.ids[:count], self.starts[:count], self.extra[:count], np.array([size, self.context]))
+
     def save(self, path: Path) -> None:
         """One safetensors file, written atomically."""
         from safetensors.numpy import save_file

@@ -43,6 +43,14 @@ def count_parameters(config: SeqwiseConfig, num_labels: int | None = None, *, vo
     return ParameterCount(total=embedding + body + head, embedding=embedding)
 
 
+def count_of_model(model: Any) -> ParameterCount:
+    """The parameters of a model itself, whoever made it; a table of learned positions belongs to the embedding."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    embedding = model.get_input_embeddings().weight.numel()
+    positions = sum(parameter.numel() for name, parameter in model.named_parameters() if name.endswith("positions.table.weight"))
+    return ParameterCount(total=total, embedding=embedding + positions)
+
+
 def forward_flops(config: SeqwiseConfig, length: int, *, vocabulary_head: bool = False) -> int:
     """Floating-point operations of the matrix products for one sequence of ``length`` tokens.
 

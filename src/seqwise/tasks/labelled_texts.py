@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from seqwise.core.files import atomic_path, read_json, write_json
-from seqwise.data.batching import TokenSet, encode
+from seqwise.data.batching import TokenSet, encode, encode_special
 from seqwise.data.card import data_card
 from seqwise.data.readers import Corpus, load_corpus
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
 from seqwise.data.tokenizers import choose_context, choose_tokenizer, train_tokenizer
+from seqwise.models.external import pad_token
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
 LONGEST = 1_000_000
@@ -65,6 +66,15 @@ class LabelledTexts(TaskData):
             found[split] = EncodedFacts(tokens.lengths, cut, test_share)
         write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
         return found[Split.TRAIN]
+
+    def encode_as(self, tokenizer: Any, corpus: Corpus, splits: Splits, context: int, folder: Path) -> None:
+        """With the tokenizer's own special tokens, as its model knows them."""
+        labels = label_ids(corpus)
+        tokenizer.save_pretrained(folder / "tokenizer")
+        for split in Split:
+            indices = splits.indices(split)
+            texts, pad = [corpus.texts[i] for i in indices], pad_token(tokenizer)
+            encode_special(tokenizer, texts, labels[indices], context, pad).save(folder / f"{split}.safetensors")
 
     def share(self, corpus: Corpus, cache: Path) -> None:
         write_json(cache / "corpus.json", {"texts": list(corpus.texts), "labels": label_ids(corpus).tolist()})

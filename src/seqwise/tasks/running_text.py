@@ -62,16 +62,19 @@ class RunningText(TaskData):
         return EncodedFacts(streams[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(streams[Split.TEST]) / len(streams[Split.VALIDATION]))
 
     def _encode(self, splits: TextSplits, encoding: Encoding, folder: Path) -> None:
+        tokenizer = train_tokenizer(encoding.tokenizer, list(chunks(splits.texts[Split.TRAIN])), encoding.context)
+        self.encode_as(tokenizer, None, splits, encoding.context, folder)
+        write_json(folder / "encoded.json", {"context": encoding.context})
+
+    def encode_as(self, tokenizer: Any, corpus: TextCorpus | None, splits: TextSplits, context: int, folder: Path) -> None:
         texts = dict(splits.texts)
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
-        tokenizer = train_tokenizer(encoding.tokenizer, list(chunks(texts[Split.TRAIN])), encoding.context)
         tokenizer.save_pretrained(folder / "tokenizer")
         for split, text in texts.items():
-            stream = encode_text(tokenizer, text, encoding.context)
+            stream = encode_text(tokenizer, text, context)
             check_long_enough(stream, f"the {split} text")
             stream.save(folder / f"{split}.safetensors")
             write_text(folder / f"{split}.txt", text)
-        write_json(folder / "encoded.json", {"context": encoding.context})
 
     def share(self, corpus: TextCorpus, cache: Path) -> None:
         """Nothing: every replicate's folder holds its texts."""

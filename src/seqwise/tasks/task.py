@@ -88,6 +88,9 @@ class Task(abc.ABC):
     token_dropout: ClassVar[float] = 0.5
     """Dropout of whole tokens of the input, as a share of the other."""
 
+    auto_class: ClassVar[str]
+    """The class of transformers that loads any model with the task's head."""
+
     @property
     @abc.abstractmethod
     def model_class(self) -> Any:
@@ -96,6 +99,16 @@ class Task(abc.ABC):
     def build(self, config: SeqwiseConfig) -> nn.Module:
         """The model with the task's head, freshly initialised."""
         return self.model_class(config)
+
+    def load(self, folder: Path) -> nn.Module:
+        """A saved model, ours or one from outside, ready to answer."""
+        import transformers
+
+        return getattr(transformers, self.auto_class).from_pretrained(folder, use_safetensors=True, local_files_only=True).eval()
+
+    def head_settings(self, labels: Sequence[str]) -> dict[str, Any]:
+        """What a model's configuration must say of the answer."""
+        return {}
 
     @abc.abstractmethod
     def parameters(self, config: SeqwiseConfig) -> ParameterCount:

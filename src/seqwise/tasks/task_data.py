@@ -49,6 +49,8 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
+    def part(self, share: float, seed: int) -> Self: ...
+
     def save(self, path: Path) -> None: ...
 
     @classmethod
@@ -102,6 +104,10 @@ class TaskData(abc.ABC):
     @abc.abstractmethod
     def encode(self, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> EncodedFacts:
         """Write ``tokenizer/`` and ``{train,validation,test}.safetensors`` of one replicate, and what its baselines read."""
+
+    @abc.abstractmethod
+    def encode_as(self, tokenizer: Any, corpus: Any, splits: Any, context: int, folder: Path) -> None:
+        """The same splits once more for a model from outside, whose ``tokenizer`` it is."""
 
     @abc.abstractmethod
     def share(self, corpus: Any, cache: Path) -> None:

@@ -55,6 +55,7 @@ class TextClassification(Task):
         {"majority": "seqwise.tasks.text_baselines:Majority", "tfidf-linear": "seqwise.tasks.text_baselines:TfidfLinear"},
     )
 
+    auto_class = "AutoModelForSequenceClassification"
     data = LabelledTexts()
     ranges: ClassVar = {"accuracy": (0.0, 1.0), "macro_f1": (0.0, 1.0)}
     assumed_spread = (0.01, 0.2**0.5)
@@ -65,6 +66,10 @@ class TextClassification(Task):
         from seqwise.models.heads import SeqwiseForSequenceClassification
 
         return SeqwiseForSequenceClassification
+
+    def head_settings(self, labels: Sequence[str]) -> dict[str, Any]:
+        names = dict(enumerate(labels))
+        return {"id2label": names, "label2id": {name: i for i, name in names.items()}}
 
     def parameters(self, config: SeqwiseConfig) -> ParameterCount:
         return count_parameters(config, num_labels=config.num_labels)

@@ -52,6 +52,7 @@ class TextGeneration(Task):
             "xz": "seqwise.tasks.language_baselines:Xz",
         },
     )
+    auto_class = "AutoModelForCausalLM"
     data = RunningText()
     assumed_spread = (0.01, 0.1)
     """Bits per byte: of trainings, and of a block of about 2,000 bytes."""
@@ -77,7 +78,7 @@ class TextGeneration(Task):
         """(U, 2 + P) bits: of each block, with the state carried through (NaN where it was not), and by range of positions."""
         bits, positions = scored_bits(model, stream)
         carried = np.full(stream.units, np.nan)
-        if final and "attention" not in model.config.layer_types:
+        if final and model.config.model_type == "seqwise" and "attention" not in model.config.layer_types:
             carried = bits_to_units(stream, carried_bits(model, stream))
         return np.column_stack([bits_to_units(stream, bits), carried, positions])
 
@@ -136,6 +137,8 @@ class TextGeneration(Task):
             return {"by_length": [], "by_position": []}
         counts = truths[0][:, POSITIONS:]
         edges = position_edges(int(lengths[0][0]))
+        if counts.shape[1] != len(edges) - 1:  # a model from outside, with windows of its own
+            return {"by_length": [], "by_position": []}
         rows = []
         for place, (low, high) in enumerate(itertools.pairwise(edges)):
             unit = [values[:, POSITIONS + place] / counts[:, place].mean() for values in outputs]
@@ -161,6 +164,8 @@ class TextGeneration(Task):
             return None
         ids = torch.arange(length).remainder(model.config.vocab_size).unsqueeze(0)
         cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        if model.config.model_type != "seqwise":
+            return lambda: _step_and_back(model, ids[:, -1:], cache)
         states, tokens, token = cache.states, cache.tokens.state, ids[:, -1:]
 
         def step() -> torch.Tensor:
@@ -260,8 +265,18 @@ def baseline_outputs(model: Any, stream: TokenStream, text: Path) -> np.ndarray:
     return np.column_stack([bits, np.full((stream.units, 1 + ranges), np.nan)])
 
 
-def _longest(config: SeqwiseConfig) -> float:
-    return config.max_position_embeddings if config.position_embedding == "learned" else math.inf
+def _step_and_back(model: nn.Module, token: torch.Tensor, cache: Any) -> torch.Tensor:
+    """One step of a model from outside, whose cache is then cut back."""
+    before = cache.get_seq_length()
+    logits = model(input_ids=token, past_key_values=cache, use_cache=True).logits
+    cache.crop(before)
+    return logits
+
+
+def _longest(config: Any) -> float:
+    if config.model_type == "seqwise":
+        return config.max_position_embeddings if config.position_embedding == "learned" else math.inf
+    return getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or math.inf
 
 
 def _tokenizer(folder: Path) -> Any:
@@ -272,13 +287,12 @@ def _tokenizer(folder: Path) -> Any:
 
 def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
     """What a finished model writes after the prompt, sampled with a fixed seed."""
-    model, tokenizer = task.model_class.from_pretrained(folder).eval(), _tokenizer(folder)
+    model, tokenizer = task.load(folder), _tokenizer(folder)
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
     new = int(min(CONTINUATION_TOKENS, _longest(model.config) - 1))
     ids = ids[:, -int(max(1, min(ids.shape[1], _longest(model.config) - new))) :]
+    sampled = {"do_sample": True, "temperature": 0.8, "top_k": 50, "pad_token_id": tokenizer.pad_token_id or 0}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        written = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=True, temperature=0.8, top_k=50, pad_token_id=0
-        )
+        written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, **sampled)
     return tokenizer.decode(written[0, ids.shape[1] :], clean_up_tokenization_spaces=False)

@@ -1,0 +1,166 @@
+"""Models from outside: any Hugging Face classifier or causal language model in safetensors, with its own tokenizer."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+from seqwise.core.errors import UserError
+from seqwise.models.accounting import ParameterCount
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
+FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+MOST_MISSING = 0.1
+"""Share of the body's tensors that may be missing: a pooler, say, that another head had no use for."""
+LONGEST_NAMES = ("max_position_embeddings", "n_positions")
+
+
+@dataclasses.dataclass(frozen=True)
+class External:
+    """What a comparison needs to know of a model that it did not make.
+
+    Args:
+        name: of the contender.
+        folder: where its files lie.
+        sha256: over its weights, configuration and tokenizer.
+        count: parameters; the input embedding apart.
+        flops: floating-point operations of the matrix products for one token, forwards, attention scores left out.
+        longest: tokens that it can read; None where there is no limit.
+    """
+
+    name: str
+    folder: str
+    sha256: str
+    count: ParameterCount
+    flops: float
+    longest: int | None
+
+    body: ClassVar[str] = "modern"
+
+    def values(self) -> dict[str, Any]:
+        """What names it in a trial."""
+        return {"external": self.folder, "sha256": self.sha256, "body": self.body}
+
+
+def find(source: str) -> Path:
+    """The folder of ``hf:FOLDER``, or of ``hf:NAME`` after its files were fetched from the hub.
+
+    Raises :class:`UserError` where there is no such folder or model, or it has no safetensors or no tokenizer.
+    """
+    name = source.removeprefix("hf:")
+    folder = Path(name) if Path(name).is_dir() else _fetch(source, name)
+    if not (folder / "config.json").exists():
+        raise UserError(f"{source} has no config.json", expected="a folder of a Hugging Face model, or a name on the hub")
+    if not any((folder / file).exists() for file in WEIGHTS):
+        pickled = sorted(path.name for path in folder.glob("*.bin"))
+        why = f"{source} has its weights as {pickled[0]}, a pickle, which is never opened" if pickled else f"{source} has no weights"
+        raise UserError(why, expected="model.safetensors", fix="save it again with save_pretrained(..., safe_serialization=True)")
+    if not any((folder / file).exists() for file in TOKENIZERS):
+        raise UserError(
+            f"{source} has no tokenizer", expected="tokenizer.json beside the weights", fix="tokenizer.save_pretrained(...) there"
+        )
+    return folder
+
+
+def _fetch(source: str, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+    except Exception as error:  # no such name, no network, no access: the library has a class for each
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{source} is neither a folder here nor to be had from the hub ({said})", fix="check the name and the network"
+        ) from error
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """Raises :class:`UserError` where it cannot be loaded or tells no offsets."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # whatever a damaged file makes the libraries raise
+        raise UserError(f"the tokenizer in {folder} cannot be loaded: {error}", fix="save it again with save_pretrained") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"the tokenizer in {folder} is a slow one", expected="tokenizer.json, of a fast tokenizer")
+    return tokenizer
+
+
+def pad_token(tokenizer: Any) -> int:
+    """What fills up short rows: the tokenizer's own, else its end of text, else 0."""
+    return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
+
+
+def load_external(folder: Path | str, auto_class: str, *, dropout: float | None = None, **changes: Any) -> Any:
+    """The model in float32, its head fresh where the folder has none.
+
+    Args:
+        auto_class: of transformers, by name.
+        dropout: for every dropout rate that its configuration has.
+        changes: further settings of its configuration.
+
+    Raises :class:`UserError` for weights of another architecture.
+    """
+    import torch
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **changes)
+        for name, value in vars(config).items() if dropout is not None else ():
+            if "drop" in name and type(value) is float:
+                setattr(config, name, dropout)
+        config.pad_token_id = pad_token(load_tokenizer(folder))
+        model, info = getattr(transformers, auto_class).from_pretrained(
+            folder, config=config, use_safetensors=True, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+    except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
+        raise UserError(
+            f"{folder} cannot be loaded as {auto_class}: {str(error).splitlines()[0]}", expected="a model of that kind"
+        ) from error
+    own = [name for name in model.state_dict() if name.startswith(f"{model.base_model_prefix}.")]
+    body = [name for name in info["missing_keys"] if name in own]
+    head = [] if "SequenceClassification" in auto_class else [name for name in info["missing_keys"] if name not in body]
+    if len(body) > MOST_MISSING * len(own) or head:
+        raise UserError(
+            f"{folder} holds weights of another architecture: {len(body + head)} are missing, {(body + head)[0]} among them",
+            expected=f"the weights of {type(model).__name__}, as its config.json says",
+        )
+    return model
+
+
+def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External:
+    """Look at a model from outside. Raises :class:`UserError` as the parts do, and for one that sees the future."""
+    folder = find(source)
+    load_tokenizer(folder)
+    model = load_external(folder, auto_class, **changes)
+    total, table = sum(value.numel() for value in model.parameters()), model.get_input_embeddings().weight.numel()
+    causal = "CausalLM" in auto_class
+    if causal and not is_causal(model):
+        raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")
+    tied = causal and model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    flops = 2.0 * (total - table + (table if tied else 0))
+    longest = next((value for key in LONGEST_NAMES if type(value := getattr(model.config, key, None)) is int), None)
+    return External(name, str(folder), _hash(folder), ParameterCount(total=total, embedding=table), flops, longest)
+
+
+def is_causal(model: Any) -> bool:
+    """Whether another last token leaves the logits before it as they were."""
+    import torch
+
+    ids = torch.arange(2, 10).remainder(model.config.vocab_size).unsqueeze(0)
+    other = ids.clone()
+    other[0, -1] = (other[0, -1] + 1) % model.config.vocab_size
+    with torch.inference_mode():
+        first, second = (model.eval()(input_ids=value).logits[0, :-1] for value in (ids, other))
+    return torch.allclose(first, second, atol=1e-5)
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in FILES for path in folder.glob(pattern)):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
