@@ -11,6 +11,8 @@ from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 
 MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
+LONGEST = 4096
+"""Tokens of a text for a model from outside that names no limit."""
 AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
     "CausalLM": "AutoModelForCausalLM",
@@ -41,7 +43,7 @@ class NeuralPredictor:
         from seqwise.data.batching import encode, encode_special
         from seqwise.tasks.text_classification import TextClassification
 
-        longest = self.tokenizer.model_max_length
+        longest = min(self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", None) or LONGEST)
         if self.model.config.model_type == "seqwise":
             tokens, _ = encode(self.tokenizer, list(texts), [0] * len(texts), longest)
         else:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
@@ -12,8 +13,6 @@ import pytest
 from rich.console import Console
 
 import seqwise
-from seqwise.core.environment import package_versions
-from seqwise.core.schemas import SCHEMAS
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import load_outputs
 from tiny import REPLICATES
@@ -28,9 +27,9 @@ def result(finished_text):
 
 
 def test_it_keeps_the_schema(result):
-    jsonschema.Draft202012Validator(SCHEMAS["comparison"]).validate(result)
+    schema = json.loads(files("seqwise.core").joinpath("schemas/comparison.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(result)
     assert (result["task"], result["status"], result["protocol"]["metric"]) == ("text-generation", "complete", "bits_per_byte")
-    assert package_versions()
 
 
 def test_it_passes_the_acceptance_check(finished_text):
@@ -43,7 +42,7 @@ def test_it_passes_the_acceptance_check(finished_text):
         text=True,
         check=False,
     )
-    assert done.stdout.strip() == "well", done.stdout + done.stderr
+    assert done.stdout.strip().endswith(": well"), done.stdout + done.stderr
 
 
 def test_models_and_baselines_have_scores_with_intervals(result):

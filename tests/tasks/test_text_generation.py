@@ -115,14 +115,14 @@ def test_selection_takes_the_fewest_bits():
     assert TASK.selection_key({"bits_per_byte": 1.0}) > TASK.selection_key({"bits_per_byte": 1.1})
 
 
-def test_the_feed_trains_on_windows_and_learns():
+def test_the_feed_gives_windows_whose_loss_is_that_of_the_next_token():
     stream = stream_of(400)
     feed = TASK.feed(stream, stream_of(100, 1), batch_size=4, seed=0)
     batch = feed.batch(0)
     assert batch["input_ids"].shape == (4, CONTEXT)
     torch.testing.assert_close(batch["input_ids"][:, 1:], batch["labels"][:, :-1])
     loss = model_of()(**batch).loss
-    assert float(loss) == pytest.approx(math.log(VOCABULARY), rel=0.5)
+    assert loss.item() == pytest.approx(math.log(VOCABULARY), rel=0.5)
     assert set(feed.validate(model_of())) == {"bits_per_byte", "loss", "perplexity"}
 
 

@@ -69,7 +69,7 @@ class LabelledTexts(TaskData):
 
     def encode_as(self, tokenizer: Any, corpus: Corpus, splits: Splits, context: int, folder: Path) -> None:
         """With the tokenizer's own special tokens, as its model knows them."""
-        labels = label_ids(corpus)
+        labels, tokenizer.model_max_length = label_ids(corpus), context
         tokenizer.save_pretrained(folder / "tokenizer")
         for split in Split:
             indices = splits.indices(split)

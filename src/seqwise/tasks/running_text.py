@@ -69,6 +69,7 @@ class RunningText(TaskData):
     def encode_as(self, tokenizer: Any, corpus: TextCorpus | None, splits: TextSplits, context: int, folder: Path) -> None:
         texts = dict(splits.texts)
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
+        tokenizer.model_max_length = context
         tokenizer.save_pretrained(folder / "tokenizer")
         for split, text in texts.items():
             stream = encode_text(tokenizer, text, context)

@@ -267,9 +267,8 @@ def baseline_outputs(model: Any, stream: TokenStream, text: Path) -> np.ndarray:
 
 def _step_and_back(model: nn.Module, token: torch.Tensor, cache: Any) -> torch.Tensor:
     """One step of a model from outside, whose cache is then cut back."""
-    before = cache.get_seq_length()
     logits = model(input_ids=token, past_key_values=cache, use_cache=True).logits
-    cache.crop(before)
+    cache.crop(-1)
     return logits
 
 
@@ -288,7 +287,7 @@ def _tokenizer(folder: Path) -> Any:
 def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
     """What a finished model writes after the prompt, sampled with a fixed seed."""
     model, tokenizer = task.load(folder), _tokenizer(folder)
-    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
+    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt", verbose=False).input_ids
     new = int(min(CONTINUATION_TOKENS, _longest(model.config) - 1))
     ids = ids[:, -int(max(1, min(ids.shape[1], _longest(model.config) - new))) :]
     sampled = {"do_sample": True, "temperature": 0.8, "top_k": 50, "pad_token_id": tokenizer.pad_token_id or 0}
