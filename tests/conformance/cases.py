@@ -2,6 +2,7 @@
 
 import torch
 
+from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.heads import SeqwiseForSequenceClassification
 from seqwise.models.mixers import MIXERS
@@ -24,6 +25,14 @@ def config(stack, body="modern", **changes) -> SeqwiseConfig:
 def classifier(stack, body="modern", dtype=torch.float64, **changes) -> SeqwiseForSequenceClassification:
     torch.manual_seed(0)
     return SeqwiseForSequenceClassification(config(stack, body, **changes)).to(dtype).eval()
+
+
+def language_model(stack, body="modern", dtype=torch.float64, **changes) -> SeqwiseForCausalLM:
+    """Its embedding is large, so that what it says depends on what it has read."""
+    torch.manual_seed(0)
+    model = SeqwiseForCausalLM(config(stack, body, **changes)).to(dtype).eval()
+    model.model.embed_tokens.weight.data.mul_(5)
+    return model
 
 
 def tokens(rows=5, columns=9, seed=1) -> torch.Tensor:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from cases import BODIES, SHAPES, STACKS, classifier, config, label, tokens
+from cases import BODIES, SHAPES, STACKS, classifier, config, label, language_model, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from seqwise.kernels import backend
 from seqwise.models.accounting import count_parameters, flops_per_token, forward_flops, state_bytes, training_flops
 from seqwise.models.backbone import SeqwiseModel
+from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.heads import SeqwiseForSequenceClassification
 
 
@@ -33,6 +34,28 @@ def test_parameters(stack, body, bidirectional, learned, width, embedding, inner
     assert count.total == sum(sizes.values())
     assert count.embedding == sum(size for name, size in sizes.items() if "embed_tokens" in name or "positions" in name)
     assert count_parameters(settings_).total == sum(p.numel() for p in model.model.parameters())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("stack", "body"), SHAPES, ids=label)
+def test_parameters_of_a_language_model(stack, body, tied):
+    settings_ = config(stack, body, position_embedding="learned", tie_word_embeddings=tied)
+    model = SeqwiseForCausalLM(settings_)
+    count = count_parameters(settings_, vocabulary_head=True)
+    assert count.total == sum(parameter.numel() for parameter in model.parameters())
+    assert count.non_embedding - count_parameters(settings_).non_embedding == model.head_projection.weight.numel() == 16 * 6
+
+
+@pytest.mark.parametrize(("stack", "body"), SHAPES, ids=label)
+@torch.no_grad()
+def test_flops_of_a_language_model(stack, body):
+    model = language_model(stack, body, torch.float32)
+    for length in (1, 7):
+        with backend("reference"), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            model(tokens(1, length), use_cache=False)
+        assert forward_flops(model.config, length, vocabulary_head=True) == counter.get_total_flops()
+    assert training_flops(model.config, 7, vocabulary_head=True) == 3 * forward_flops(model.config, 7, vocabulary_head=True)
+    assert flops_per_token(model.config, [7], vocabulary_head=True) == training_flops(model.config, 7, vocabulary_head=True) / 7
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

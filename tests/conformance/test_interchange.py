@@ -79,6 +79,7 @@ def test_half_precision(stack, tmp_path):
 ORDERS = {
     "seqwise first": "import seqwise, sys\nassert not {'torch', 'transformers'} & set(sys.modules)\nimport transformers",
     "models first": "from seqwise.models.heads import SeqwiseForSequenceClassification\nimport seqwise",
+    "language model first": "from seqwise.models.causal_lm import SeqwiseForCausalLM\nimport seqwise",
     "auto classes first": "from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification\nimport seqwise",
 }
 
@@ -87,10 +88,11 @@ ORDERS = {
 def test_the_auto_classes_know_the_models_in_every_import_order(order, tmp_path):
     classifier(["gru"], dtype=torch.float32).save_pretrained(tmp_path)
     program = f"""{ORDERS[order]}
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 assert type(AutoConfig.from_pretrained(r"{tmp_path}")) is seqwise.SeqwiseConfig
 model = AutoModelForSequenceClassification.from_pretrained(r"{tmp_path}")
 assert type(model) is seqwise.SeqwiseForSequenceClassification
+assert type(AutoModelForCausalLM.from_config(model.config)).__name__ == "SeqwiseForCausalLM"
 """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     result = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, env=environment, check=False)

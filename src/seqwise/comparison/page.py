@@ -98,7 +98,9 @@ def _warnings(result: Result) -> list[Callout]:
     if ahead:
         headline = f"The simple baseline {ahead['name']} is ahead of every trained model"
         chance = "" if ahead.get("significant", True) else ", which may be chance"
-        text = f"The difference is {metric.difference(ahead['difference'], ahead['ci95'])}{metric.of}{chance}."
+        sign = 1 if result["protocol"]["higher_is_better"] else -1
+        gap, bounds = abs(ahead["difference"]), ahead["ci95"] and sorted(sign * bound for bound in ahead["ci95"])
+        text = f"The difference is {metric.difference(gap, bounds, signed=False)}{metric.of}{chance}."
         found.append(Callout("warning", "Baseline ahead", headline, text))
     return found
 

@@ -198,8 +198,9 @@ def choose(setting: Setting, calibration: Calibration, machine: Machine) -> Choi
     sizes = [options.target_parameters] if options.target_parameters else list(SIZES.values())
     found = [_choice(setting, calibration, machine, sizes[0], *step) for step in _ladder(options)]
     wanted = setting.wanted_epochs(sizes[0])
-    enough = [choice for choice in found if choice.epochs >= wanted]
-    feasible = [choice for choice in found[:-1] if choice.epochs >= LEAST_SHARE * wanted and choice.fits]
+    *deciding, _ = found
+    enough = [choice for choice in deciding if choice.epochs >= wanted]
+    feasible = [choice for choice in deciding if choice.epochs >= LEAST_SHARE * wanted and choice.fits]
     best = enough[0] if enough else feasible[-1] if feasible else found[-1]
     for target in sizes[1:]:
         if best.epochs < 1.5 * setting.wanted_epochs(best.target):
