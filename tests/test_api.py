@@ -173,7 +173,7 @@ def test_a_damaged_baseline_is_a_user_error(finished, tmp_path, name, damage):
 
 
 def test_a_foreign_checkpoint_is_a_user_error(finished, tmp_path):
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import BertConfig, BertForSequenceClassification, BertModel
 
     folder = tmp_path / "bert"
     small = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
@@ -182,7 +182,8 @@ def test_a_foreign_checkpoint_is_a_user_error(finished, tmp_path):
         seqwise.load(folder)
     for path in (finished.path / "best").glob("tokenizer*"):
         shutil.copy(path, folder)
-    with pytest.raises(UserError, match="a model of type 'bert'"):
+    BertModel(small).save_pretrained(folder)
+    with pytest.raises(UserError, match="holds a BertModel"):
         seqwise.load(folder)
 
 

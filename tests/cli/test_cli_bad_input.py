@@ -42,7 +42,7 @@ CASES = [
     ("cut.csv.gz", ["cut.csv.gz"]),
     ("plain.txt", ["plain.txt"]),
     ("docx", ["notes.docx"]),
-    ("folder", ["."]),
+    ("too short", ["."]),
     ("lstm", ["ok.csv", "--models", "lstn"]),
     ("two models are called 'lstm'", ["ok.csv", "--models", "lstm,lstm"]),
     ("budget", ["ok.csv", "--budget", "-5m"]),

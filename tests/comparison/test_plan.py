@@ -1,14 +1,16 @@
 """A plan lists every trial under a name that follows from what the trial is."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
 
 from seqwise.comparison import plan as plan_module
+from seqwise.comparison.budget import LADDER, Speed
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.options import Options
-from seqwise.comparison.plan import Choice, Setting, described_space, trials
+from seqwise.comparison.plan import Choice, Machine, Setting, choose, described_space, trials
 from seqwise.tasks.labelled_texts import LabelledTexts
 from seqwise.tasks.text_classification import TextClassification
 
@@ -17,7 +19,7 @@ CHOICE = Choice(30_000, 3, 2, dict.fromkeys(MODELS, 24), None, 1.0)
 
 
 def setting(**changes) -> Setting:
-    options = Options(source="x", models=MODELS, size="30k", **changes.pop("options", {}))
+    options = Options(**{"source": "x", "models": MODELS, "size": "30k", **changes.pop("options", {})})
     values = {
         "options": options,
         "task": TextClassification(),
@@ -147,3 +149,61 @@ def test_the_space_has_as_many_dimensions_for_all():
 def test_the_batch_size_follows_from_the_data_alone():
     lengths = [[3, 9, 30], [64] * 5, [64, 65, 66], [1, 300, 300]]
     assert [LabelledTexts().default_batch_size(np.array(found)) for found in lengths] == [64, 64, 32, 32]
+
+
+class Stopwatch:
+    """A calibration that needs no machine: every model takes as long, larger sizes longer."""
+
+    def at(self, target: int) -> dict[str, dict[str, Speed]]:
+        speed = Speed(1e-3 * target / 30_000, 0.01, 0.01)
+        return {name: {"modern": speed, "classic": speed} for name in MODELS}
+
+
+def chosen(seconds: float, **options) -> Choice:
+    made = setting(options={"size": "auto", "budget_seconds": seconds, "refit": False, **options})
+    return choose(made, Stopwatch(), Machine(workers=2, per_epoch=100, fixed=lambda replicates: 1.0 * replicates, started=time.monotonic()))
+
+
+def test_a_large_budget_has_the_whole_ladder_and_the_largest_size_with_the_wanted_epochs():
+    found = chosen(3600.0)
+    assert (found.replicates, found.configurations) == LADDER[0]
+    assert found.epochs >= 5
+    assert found.target > 30_000
+    assert found.estimate_seconds <= 3600
+
+
+@pytest.mark.parametrize("seconds", [22.0, 25.0, 30.0])
+def test_what_can_decide_is_preferred_to_a_single_training_with_more_epochs(seconds):
+    found = chosen(seconds)
+    assert found.replicates >= 3
+    assert found.epochs >= 2
+
+
+def test_where_nothing_fits_each_model_is_trained_once():
+    assert (chosen(5.0).replicates, chosen(5.0).configurations) == (1, 1)
+
+
+def test_what_is_given_is_kept():
+    found = chosen(600.0, replicates=4, configurations=1, size="100k")
+    assert (found.replicates, found.configurations, found.target) == (4, 1, 100_000)
+
+
+def test_the_space_is_extended_where_time_allows_and_there_is_a_search():
+    assert chosen(3600.0).extended
+    assert not chosen(3600.0, extend_search=False).extended
+    assert not chosen(3600.0, configurations=1).extended
+
+
+def test_a_longer_training_takes_its_fifth_from_the_comparison():
+    with_it, without = chosen(3600.0, refit=True), chosen(3600.0)
+    assert without.refit_steps is None
+    assert set(with_it.refit_steps) == set(MODELS)
+    trained = {name: count / without.steps[name] for name, count in with_it.steps.items()}
+    assert with_it.target < without.target or all(0.7 < share < 0.85 for share in trained.values())
+
+
+def test_parts_of_the_data_take_their_time_from_the_steps():
+    plain, parts = (chosen(60.0, size="30k", replicates=3, configurations=1, data_fractions=text) for text in (None, "0.1,0.3,1"))
+    assert parts.steps["rnn"] < 0.6 * plain.steps["rnn"]
+    jobs = trials(setting(options={"data_fractions": "0.1,0.3,1"}), parts)
+    assert sum(job["kind"] == "fraction" for job in jobs) == 2 * 3 * len(MODELS)

@@ -46,7 +46,8 @@ def count_parameters(config: SeqwiseConfig, num_labels: int | None = None, *, vo
 def count_of_model(model: Any) -> ParameterCount:
     """The parameters of a model itself, whoever made it; a table of learned positions belongs to the embedding."""
     total = sum(parameter.numel() for parameter in model.parameters())
-    embedding = model.get_input_embeddings().weight.numel()
+    tables = {id(part.weight): part.weight for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part is not None}
+    embedding = sum(table.numel() for table in tables.values())
     positions = sum(parameter.numel() for name, parameter in model.named_parameters() if name.endswith("positions.table.weight"))
     return ParameterCount(total=total, embedding=embedding + positions)
 

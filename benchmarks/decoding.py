@@ -1,0 +1,209 @@
+"""What one more token costs at growing context: milliseconds and bytes, and from where on a Transformer is slower than an LSTM.
+
+usage: python benchmarks/decoding.py [--quick] [--no-gate] [--out runs/evidence]
+"""
+
+import argparse
+import copy
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from figures import Bench, Figure, Findings, Skipped, median, print_figures, write_record
+from gate import NO_GATE, require_gate
+
+from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
+from seqwise.models.accounting import count_parameters, state_bytes
+from seqwise.models.causal_lm import SeqwiseForCausalLM
+from seqwise.models.config import SeqwiseConfig
+from seqwise.models.state import SeqwiseCache
+
+MODELS = ("rnn", "lstm", "gru", "transformer")
+SIZE, VOCABULARY = 1_000_000, 8_000
+CONTEXTS = (16, 64, 256, 1024, 4096, 16384)
+CHUNK = 512
+"""Tokens of a context that are read at once."""
+TOKENS = 8
+"""Generated tokens that are timed together; the context grows by so many meanwhile."""
+SEARCHES = {"greedy": {}, "beam": {"num_beams": 4}}
+PROMPTS = (40, 17, 5, 1)
+
+Samples = dict[int, list[float]]
+"""Milliseconds per token, by context."""
+
+
+def config_of(name: str) -> SeqwiseConfig:
+    """The language model of ``--size 1m``, with the rotary positions that any context is within."""
+    shape = Shape(
+        vocab_size=VOCABULARY,
+        embedding_size=embedding_size(SIZE),
+        layers=default_layers(SIZE),
+        classes=0,
+        context=max(CONTEXTS),
+        bidirectional=False,
+    )
+    return solve(parse_contenders((name,))[0], shape, "modern", parameters, float(SIZE))
+
+
+def parameters(config: SeqwiseConfig) -> float:
+    return float(count_parameters(config, vocabulary_head=True).non_embedding)
+
+
+def model_of(name: str, seed: int) -> SeqwiseForCausalLM:
+    """Untrained: what it says is of no matter to what it costs."""
+    torch.manual_seed(seed)
+    return SeqwiseForCausalLM(config_of(name)).eval()
+
+
+def random_tokens(count: int, seed: int) -> torch.Tensor:
+    return torch.randint(1, VOCABULARY, (1, count), generator=torch.Generator().manual_seed(seed))
+
+
+def changed_texts(model: SeqwiseForCausalLM, prompts: Sequence[torch.Tensor], new: int, **search: int) -> dict[str, int]:
+    """How many texts are other ones without the state, and how many in one left-padded batch; in float64, where no tie decides."""
+    model, width = copy.deepcopy(model).double(), max(prompt.shape[1] for prompt in prompts)
+    settings = {"max_new_tokens": new, "do_sample": False, **search}
+
+    def say(ids: torch.Tensor, **more: torch.Tensor | bool) -> torch.Tensor:
+        return model.generate(ids, **settings, **more)[:, -new:]
+
+    ids = torch.cat([torch.nn.functional.pad(prompt, (width - prompt.shape[1], 0)) for prompt in prompts])
+    alone = torch.cat([say(prompt) for prompt in prompts])
+    others = {
+        "without the state": torch.cat([say(prompt, use_cache=False) for prompt in prompts]),
+        "in a left-padded batch": say(ids, attention_mask=(ids != 0).long()),
+    }
+    return {what: int((texts != alone).any(1).sum()) for what, texts in others.items()}
+
+
+def correctness(models: Mapping[str, SeqwiseForCausalLM], new: int, seed: int) -> list[Figure]:
+    prompts = [random_tokens(length, seed + length) for length in PROMPTS]
+    figures = []
+    for (name, model), (search, settings) in itertools.product(models.items(), SEARCHES.items()):
+        for what, count in changed_texts(model, prompts, new, **settings).items():
+            figures.append(Figure(name=f"{name}, {search}: texts changed {what}", value=count, samples=len(prompts), wanted="<= 0"))
+    return figures
+
+
+@torch.inference_mode()
+def states_after(model: SeqwiseForCausalLM, contexts: Sequence[int], seed: int) -> dict[int, SeqwiseCache]:
+    """The state after every context, of one text that is read in chunks."""
+    ids, stops = random_tokens(max(contexts), seed), sorted({*contexts, *range(CHUNK, max(contexts), CHUNK)})
+    cache, found = None, {}
+    for start, stop in itertools.pairwise([0, *stops]):
+        cache = model(ids[:, start:stop], past_key_values=cache, use_cache=True, logits_to_keep=1).past_key_values
+        if stop in contexts:
+            found[stop] = copy.deepcopy(cache)
+    return found
+
+
+@torch.inference_mode()
+def milliseconds_per_token(model: SeqwiseForCausalLM, state: SeqwiseCache) -> float:
+    """Greedy, after one token that is not counted. The state stays as it is."""
+    cache, token = copy.deepcopy(state), torch.ones(1, 1, dtype=torch.long)
+    for step in range(TOKENS + 1):
+        if step == 1:
+            begun = time.perf_counter()
+        token = model(token, past_key_values=cache, logits_to_keep=1).logits[:, -1:].argmax(-1)
+    return 1000 * (time.perf_counter() - begun) / TOKENS
+
+
+def measure(models: Mapping[str, SeqwiseForCausalLM], states: Mapping[str, dict[int, SeqwiseCache]], rounds: int) -> dict[str, Samples]:
+    """Interleaved: every model at every context once a round, the order turned."""
+    found: dict[str, Samples] = {name: {context: [] for context in states[name]} for name in models}
+    cells = [(name, context) for context in states[MODELS[0]] for name in models]
+    for turn in range(rounds):
+        for name, context in cells if turn % 2 else cells[::-1]:
+            found[name][context].append(milliseconds_per_token(models[name], states[name][context]))
+    return found
+
+
+def crossover(slower: Mapping[int, float], faster: Mapping[int, float]) -> float | str:
+    """The context beyond which ``slower`` costs more throughout; between two contexts by linear interpolation in log context."""
+    contexts = sorted(slower)
+    excess = [slower[context] - faster[context] for context in contexts]
+    last = max((i for i, value in enumerate(excess) if value <= 0), default=-1)
+    if last == -1:
+        return f"below {contexts[0]}"
+    if last == len(contexts) - 1:
+        return f"above {contexts[-1]}"
+    share = -excess[last] / (excess[last + 1] - excess[last])
+    return math.exp((1 - share) * math.log(contexts[last]) + share * math.log(contexts[last + 1]))
+
+
+def crossover_figure(transformer: Samples, other: Samples, name: str) -> Figure:
+    """Of the medians; the interval is that of single rounds, where each has a crossover."""
+    value = crossover(*({context: float(np.median(values)) for context, values in samples.items()} for samples in (transformer, other)))
+    rounds = range(len(transformer[min(transformer)]))
+    each = [crossover(*({c: values[i] for c, values in samples.items()} for samples in (transformer, other))) for i in rounds]
+    interval = None if any(isinstance(x, str) for x in each) else tuple(float(x) for x in np.quantile(each, (0.1, 0.9)))
+    spread = interval and "10-90 % of samples"
+    return Figure(
+        name=f"transformer slower than {name}, from context",
+        value=value,
+        unit="tokens",
+        interval=interval,
+        spread=spread,
+        samples=len(each),
+    )
+
+
+def carried(cache: SeqwiseCache, *, floats: bool = False) -> int:
+    """Bytes of all tensors of a state, or of its floats alone: masks and counts of tokens are the rest."""
+    tensors = itertools.chain(*cache.states, cache.tokens.state)
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor.is_floating_point() or not floats)
+
+
+def memory(models: Mapping[str, SeqwiseForCausalLM], states: Mapping[str, dict[int, SeqwiseCache]]) -> list[Figure]:
+    figures = []
+    for name, model in models.items():
+        for context, cache in states[name].items():
+            figures.append(Figure(name=f"{name}, context {context}: state", value=carried(cache), unit="bytes"))
+        beyond = max(abs(carried(cache, floats=True) - state_bytes(model.config, context)) for context, cache in states[name].items())
+        figures.append(Figure(name=f"{name}: floats of the state that state_bytes misses", value=beyond, unit="bytes", wanted="<= 0"))
+    return figures
+
+
+def decoding(bench: Bench, *, gated: bool = True) -> Findings:
+    """One thread, batch 1, the model's own step: the loop of ``generate`` around it is not counted.
+
+    Keys and values grow by concatenation, a copy per token, as in the Hugging Face library's ``DynamicCache``. Raises
+    :class:`~figures.Skipped` where the conformance tests fail.
+    """
+    gate = require_gate(bench) if gated else NO_GATE
+    torch.set_num_threads(1)
+    contexts, rounds = bench.choose(CONTEXTS, CONTEXTS[:3]), bench.choose(15, 3)
+    models = {name: model_of(name, bench.seed) for name in MODELS}
+    figures = correctness(models, bench.choose(24, 6), bench.seed)
+    states = {name: states_after(model, contexts, bench.seed) for name, model in models.items()}
+    found = measure(models, states, rounds)
+    for context in contexts:
+        figures += [median(f"{name}, context {context}: one more token", found[name][context], "ms") for name in models]
+    figures += [crossover_figure(found["transformer"], found[name], name) for name in MODELS[:3]]
+    sizes = {name: {"parameters": parameters(model.config), "width": model.config.hidden_size} for name, model in models.items()}
+    accounted = {name: {context: state_bytes(model.config, context) for context in contexts} for name, model in models.items()}
+    return Findings([*figures, *memory(models, states)], {"gate": gate, "milliseconds": found, "models": sizes, "state_bytes": accounted})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/evidence"))
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see that it runs")
+    parser.add_argument("--no-gate", action="store_true", help="measure without the conformance tests; the record says so")
+    given = parser.parse_args()
+    bench = Bench(out=given.out, data=Path("../shared/data"), quick=given.quick)
+    begun = time.perf_counter()
+    try:
+        findings = decoding(bench, gated=not given.no_gate)
+    except Skipped as reason:
+        raise SystemExit(str(reason)) from None
+    print_figures([write_record(bench, "decoding", findings, time.perf_counter() - begun)])
+
+
+if __name__ == "__main__":
+    main()
