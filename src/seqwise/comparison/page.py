@@ -158,7 +158,8 @@ def _main_chart(result: Result) -> list[Block]:
 
 
 def _on_scale(result: Result, scored: list[Any]) -> list[Any]:
-    """Without the baselines that are so far away that the models would shrink to a point."""
+    """Without the baselines that are so far away that the models would shrink to a point; a recommended one is always shown."""
+    recommended = result["verdict"]["recommendation"]["model"]
     means = [primary_score(result, model)["mean"] for model in scored if model["kind"] != "baseline"]
     if not means:
         return scored
@@ -166,7 +167,9 @@ def _on_scale(result: Result, scored: list[Any]) -> list[Any]:
     return [
         model
         for model in scored
-        if min(means) - reach <= primary_score(result, model)["mean"] <= max(means) + reach or model["kind"] != "baseline"
+        if min(means) - reach <= primary_score(result, model)["mean"] <= max(means) + reach
+        or model["kind"] != "baseline"
+        or model["name"] == recommended
     ]
 
 

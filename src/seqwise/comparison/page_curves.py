@@ -33,7 +33,7 @@ def learning(result: Result) -> Section:
     return Section(
         "learning",
         "Learning curves",
-        "How fast each model learns. A curve that still rises at the end would gain from longer training.",
+        "How fast each model learns. A curve that is not flat at the end would gain from longer training.",
         blocks,
     )
 

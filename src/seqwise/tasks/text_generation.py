@@ -155,8 +155,8 @@ class TextGeneration(Task):
 
     def latency_lengths(self, lengths: Sequence[int]) -> list[int]:
         """Tokens already read when the next one is asked for: the training context, and others."""
-        context = int(max(lengths))
-        return [context - 1, *(length for length in DECODED_LENGTHS if length != context - 1)]
+        typical = int(max(lengths)) - 1
+        return [typical, *(length for length in DECODED_LENGTHS if abs(length - typical) > 0.1 * typical)]
 
     def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
         """The next token after ``length`` ones, from the carried state; None beyond a table of learned positions."""
