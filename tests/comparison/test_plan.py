@@ -6,11 +6,12 @@ import time
 import numpy as np
 import pytest
 
-from seqwise.comparison import plan as plan_module
+from seqwise.comparison import layout
 from seqwise.comparison.budget import LADDER, Speed
 from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.layout import trials
 from seqwise.comparison.options import Options
-from seqwise.comparison.plan import Choice, Machine, Setting, choose, described_space, trials
+from seqwise.comparison.plan import Choice, Machine, Setting, choose, described_space
 from seqwise.tasks.labelled_texts import LabelledTexts
 from seqwise.tasks.text_classification import TextClassification
 
@@ -75,7 +76,7 @@ def test_other_steps_and_sizes_have_other_names():
 
 
 def test_other_sources_have_other_names(monkeypatch):
-    monkeypatch.setattr(plan_module, "source_hash", lambda: "other")
+    monkeypatch.setattr(layout, "source_hash", lambda: "other")
     assert not {job["fingerprint"] for job in BASE} & set(names(setting(), CHOICE))
 
 

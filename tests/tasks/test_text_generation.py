@@ -12,9 +12,9 @@ from seqwise.data.streams import TokenStream, position_edges
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASK_DATA, TASKS
+from seqwise.tasks.language_scoring import carried_bits, scored_bits
 from seqwise.tasks.running_text import RunningText, repeated_lines
 from seqwise.tasks.task_data import Request
-from seqwise.tasks.text_generation import carried_bits, scored_bits
 
 TASK = TASKS["text-generation"]()
 VOCABULARY, CONTEXT = 20, 12
@@ -62,7 +62,7 @@ def test_each_token_is_scored_from_its_own_window(mixer, count):
 
 @pytest.mark.parametrize("mixer", ["rnn", "lstm", "gru"])
 def test_the_carried_state_sees_everything_before(mixer, monkeypatch):
-    monkeypatch.setattr("seqwise.tasks.text_generation.SEGMENTS", 1)
+    monkeypatch.setattr("seqwise.tasks.language_scoring.SEGMENTS", 1)
     model, stream = model_of(mixer), stream_of(90)
     np.testing.assert_allclose(carried_bits(model, stream)[1:], one_by_one(model, stream.ids, 0, 89), rtol=1e-5)
 

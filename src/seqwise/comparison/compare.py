@@ -11,6 +11,7 @@ from seqwise.comparison.contenders import Contender
 from seqwise.comparison.cost import ROUNDS, measure_costs
 from seqwise.comparison.deliver import deliver
 from seqwise.comparison.engine import LocalEngine
+from seqwise.comparison.entries import best_replicate
 from seqwise.comparison.finals import Finals, TestData, complete_replicates, read_finals
 from seqwise.comparison.flips import flips, read_other
 from seqwise.comparison.folder import RunFolder
@@ -19,7 +20,7 @@ from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.refit import refit_jobs, refit_result
-from seqwise.comparison.result import Outcome, Texts, best_replicate, judge_again, read_scores, write_scores
+from seqwise.comparison.result import Outcome, Texts, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
 from seqwise.comparison.start import request_fingerprint
 from seqwise.comparison.statistics import alpha_of_look

@@ -12,8 +12,9 @@ from seqwise.comparison.budget import EVALUATIONS, LADDER
 from seqwise.comparison.contenders import Contender
 from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.layout import trials
 from seqwise.comparison.options import Options
-from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choose, described_space, flops_of, trials
+from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choose, described_space, flops_of
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from seqwise.core.config import Config
 from seqwise.core.errors import UserError, did_you_mean
+from seqwise.tasks.task_data import Request
 
 BUDGETS = {"quick": 180.0, "standard": 900.0, "thorough": 7200.0}
 SIZES = {"30k": 30_000, "100k": 100_000, "300k": 300_000, "1m": 1_000_000, "3m": 3_000_000}
@@ -15,16 +16,9 @@ UNIT_BYTES = {"b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(Config):
+class Options(Request, Config):
     """Everything that decides the numbers of a comparison, and what does not: workers, limits, samples and what stands beside."""
 
-    source: str
-    validation: str | None = None
-    test: str | None = None
-    text: str | None = None
-    target: str | None = None
-    group: str | None = None
-    header: bool | None = None
     task: str = "text-classification"
     models: tuple[str, ...] = ("rnn", "lstm", "gru", "transformer")
     budget_seconds: float | None = 900.0

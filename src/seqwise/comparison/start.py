@@ -1,6 +1,5 @@
 """The first moments of a comparison: everything is checked before anything heavy is imported and before anything is written."""
 
-import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from seqwise.core.environment import core_count, source_hash
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
 from seqwise.tasks import TASK_DATA, TASKS
-from seqwise.tasks.task_data import CorpusLike, Request
+from seqwise.tasks.task_data import CorpusLike
 
 
 def request_fingerprint(options: Options, corpus: CorpusLike) -> str:
@@ -66,8 +65,7 @@ def run_comparison(
     if options.task not in TASKS:
         raise UserError(f"unknown task '{options.task}'", fix=did_you_mean(options.task, list(TASKS)))
     contenders = parse_contenders(options.models)
-    request = Request(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Request)})
-    corpus = TASK_DATA[options.task]().read(request)
+    corpus = TASK_DATA[options.task]().read(options)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256)
     options.steps_of([contender.name for contender in contenders])
