@@ -1,17 +1,17 @@
 """The verbs in Python, named and defaulted as on the command line."""
 
 import dataclasses
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seqwise.comparison.folder import read_result
 from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse_latency
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
+from seqwise.predictor import auto_class, quiet_libraries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,16 +33,7 @@ class Comparison:
     @classmethod
     def open(cls, path: str | Path) -> "Comparison":
         """A comparison from its run folder. Raises :class:`UserError` where there is none."""
-        file = Path(path) / "comparison.json"
-        if not file.exists():
-            raise UserError(f"{path} holds no finished comparison", expected="a run folder with a comparison.json")
-        try:
-            result = read_json(file)
-        except ValueError as error:
-            raise UserError(f"{file} is damaged: {error}", fix="run the comparison again") from error
-        if type(result) is not dict or not {"models", "verdict", "best"} <= result.keys():
-            raise UserError(f"{file} is damaged: it holds no result of a comparison", fix="run the comparison again")
-        return cls(Path(path), result)
+        return cls(Path(path), read_result(Path(path)))
 
     @property
     def verdict(self) -> str:
@@ -121,18 +112,6 @@ def guess_task(source: str) -> str:
     """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
     return "text-generation" if running else "text-classification"
-
-
-def quiet_libraries() -> None:
-    """Keep the libraries' own progress bars and notices out of ours."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    if "transformers" in sys.modules:
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
 
 
 def compare(
@@ -222,20 +201,24 @@ def evaluate(
 
 def _is_language_model(folder: Path) -> bool:
     if (folder / "comparison.json").exists():
-        return read_json(folder / "comparison.json")["task"] == "text-generation"
-    return (folder / "config.json").exists() and "ForCausalLM" in str(read_json(folder / "config.json").get("architectures"))
+        return read_result(folder)["task"] == "text-generation"
+    if (folder / "baseline.json").exists():
+        return False
+    return (folder / "config.json").exists() and auto_class(folder) == "AutoModelForCausalLM"
 
 
 def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
     from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.corpora import load_text_corpus
-    from seqwise.data.streams import encode_text
+    from seqwise.data.streams import check_exact, encode_text
     from seqwise.generator import load_language_model, window_of
     from seqwise.tasks import TASKS
     from seqwise.tasks.running_text import BETWEEN_DOCUMENTS, check_long_enough
 
     model, tokenizer = load_language_model(source)
     corpus, task = load_text_corpus(data, text=text), TASKS["text-generation"]()
+    if model.config.model_type != "seqwise":
+        check_exact(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), f"the tokenizer of {source}")
     stream = encode_text(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), window_of(model, tokenizer))
     check_long_enough(stream, data)
     outputs = task.outputs(model, stream, final=True)
@@ -244,7 +227,15 @@ def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
     for name, values in additive.items():
         scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name))["ci95"]
     note = "the model was trained on this text: these scores do not say how it does on new text" if _trained_on(source, data) else None
-    return {"model": source, "name": Path(source).name, "data": data, "examples": stream.units, "scores": scores, "note": note}
+    return {
+        "model": source,
+        "name": Path(source).name,
+        "data": data,
+        "examples": stream.units,
+        "counted": "blocks of text",
+        "scores": scores,
+        "note": note,
+    }
 
 
 def generate(source: str | Path, prompt: str, **sampling: Any) -> str:

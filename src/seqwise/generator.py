@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seqwise.core.errors import UserError
-from seqwise.predictor import load_model
+from seqwise.models.external import longest_input
+from seqwise.predictor import load_model, quiet_libraries
 
 LONGEST_WINDOW = 1024
 
@@ -55,6 +56,7 @@ def model_folder(source: str) -> Path:
 
 def load_language_model(source: str) -> tuple[Any, Any]:
     """Model and tokenizer. Raises :class:`UserError` for a folder that holds something else."""
+    quiet_libraries()
     folder = model_folder(source)
     model, tokenizer = load_model(folder)
     if not model.can_generate():
@@ -64,8 +66,7 @@ def load_language_model(source: str) -> tuple[Any, Any]:
 
 def window_of(model: Any, tokenizer: Any) -> int:
     """Tokens of a scoring window: the training context of our models, the longest input of others, at most 1,024."""
-    longest = getattr(model.config, "max_position_embeddings", None) or LONGEST_WINDOW
-    return int(min(tokenizer.model_max_length, longest, LONGEST_WINDOW))
+    return int(min(tokenizer.model_max_length, longest_input(model.config), LONGEST_WINDOW))
 
 
 def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_text: Callable[[str], None] | None = None) -> str:
@@ -91,11 +92,11 @@ def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_tex
 
 
 def _check_length(model: Any, prompt: int, new: int) -> None:
-    config = model.config
-    if getattr(config, "position_embedding", None) == "learned" and prompt + new > config.max_position_embeddings:
+    longest = longest_input(model.config)
+    if prompt + new > longest:
         raise UserError(
-            f"{prompt} tokens of prompt and {new} new ones are beyond the {config.max_position_embeddings} positions of the model",
-            fix="a shorter prompt or fewer --tokens; models with rotary positions and recurrent ones have no such limit",
+            f"{prompt} tokens of prompt and {new} new ones are beyond the {longest:.0f} positions of the model",
+            fix="a shorter prompt or fewer --tokens; recurrent models and rotary positions of ours have no such limit",
         )
 
 

@@ -1,6 +1,8 @@
 """A finished model in use: a run's recommendation, a model folder, or a baseline folder; texts in, probabilities out."""
 
 import dataclasses
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +21,18 @@ AUTO_CLASSES = {
     "LMHeadModel": "AutoModelForCausalLM",
 }
 """By the end of an architecture's name."""
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own progress bars and notices out of ours."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    if "transformers" in sys.modules:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
 
 
 class Predictor(Protocol):
@@ -41,9 +55,10 @@ class NeuralPredictor:
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         from seqwise.data.batching import encode, encode_special
+        from seqwise.models.external import longest_input
         from seqwise.tasks.text_classification import TextClassification
 
-        longest = min(self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", None) or LONGEST)
+        longest = int(min(self.tokenizer.model_max_length, longest_input(self.model.config), LONGEST))
         if self.model.config.model_type == "seqwise":
             tokens, _ = encode(self.tokenizer, list(texts), [0] * len(texts), longest)
         else:
@@ -73,7 +88,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    auto = getattr(transformers, _auto_class(folder))
+    auto = getattr(transformers, auto_class(folder))
     try:
         model, info = auto.from_pretrained(folder, use_safetensors=True, local_files_only=True, output_loading_info=True)
         if info["missing_keys"]:
@@ -86,7 +101,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
-def _auto_class(folder: Path) -> str:
+def auto_class(folder: Path) -> str:
     """Raises :class:`UserError` where a file is missing or the model answers nothing that is asked here."""
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / name).exists():
@@ -144,6 +159,8 @@ def _load_baseline(folder: Path) -> BaselinePredictor:
     from seqwise.tasks import TASKS
 
     stored = _read(folder / "baseline.json")
+    if stored.get("task") == "text-generation":
+        raise UserError(f"{folder} holds a baseline of language models, which labels nothing", fix="`seqwise generate` writes with best/")
     try:
         model = TASKS[stored["task"]].baselines[stored["name"]].load(folder)
     except (OSError, KeyError, ValueError, SafetensorError) as error:

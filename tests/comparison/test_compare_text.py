@@ -15,6 +15,7 @@ from rich.console import Console
 import seqwise
 from seqwise.tasks import TASKS
 from seqwise.tasks.task import load_outputs
+from seqwise.tasks.task_data import Request
 from tiny import REPLICATES
 
 ACCEPTANCE = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "acceptance"
@@ -117,3 +118,36 @@ def test_a_corpus_of_labels_and_one_that_is_too_short_are_user_errors(tmp_path):
     with pytest.raises(seqwise.UserError):
         seqwise.compare(str(path), task="text-generation", out=tmp_path / "run", console=Console(quiet=True), size="30k", steps=12)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_compressor_is_a_yardstick_and_is_never_recommended(result, finished_text):
+    xz = next(model for model in result["models"] if model["name"] == "xz")
+    assert xz["scores"]["bits_per_byte"]["mean"] > 0
+    assert "xz" not in [row["model"] for row in result["verdict"]["recommendation"]["alternatives"]]
+    assert not (finished_text.path / "baseline" / "xz.json").exists()
+
+
+def test_a_baseline_of_language_models_labels_nothing(finished_text):
+    with pytest.raises(seqwise.UserError, match="labels nothing"):
+        seqwise.predict(finished_text.path / "baseline", ["x"])
+
+
+def test_a_contender_may_not_have_the_name_of_a_baseline(finished_text, tmp_path):
+    source = finished_text.result["data"]["source"]
+    with pytest.raises(seqwise.UserError, match="'ngram' is the name of a baseline"):
+        seqwise.compare(source, task="text-generation", models="ngram=lstm", out=tmp_path / "run", console=Console(quiet=True))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_cache_that_was_left_before_the_plan_is_not_trusted(finished_text, tmp_path):
+    """Killed while it was planning, then called with other data under the same name."""
+    run, other = tmp_path / "run", tmp_path / "other.txt"
+    other.write_text("entirely different words stand in this other text\n" * 300)
+    settings = {"task": "text-generation", "models": "rnn", "size": "30k", "steps": 12, "replicates": 2, "configurations": 1}
+    fresh = seqwise.compare(str(other), out=tmp_path / "fresh", context=16, console=Console(quiet=True), **settings)
+    data = TASK.data
+    corpus = data.read(Request(source=finished_text.result["data"]["source"]))
+    splits = data.split(corpus, replicates=1, seed=0).replicates[0]
+    data.encode(corpus, splits, data.choose_encoding(corpus, splits, tokenizer="auto", context=32), run / "cache" / "replicate-0")
+    found = seqwise.compare(str(other), out=run, context=16, console=Console(quiet=True), **settings)
+    assert [m["scores"] for m in found.result["models"]] == [m["scores"] for m in fresh.result["models"]]

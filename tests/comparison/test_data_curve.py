@@ -118,3 +118,12 @@ def test_the_setting_and_the_steps_are_those_of_the_whole(run):
         final = finals[part["job"]["after"][0]]
         assert (part["steps"], part["job"]["hyperparameters"]) == (final["steps"], final["job"]["hyperparameters"])
         assert part["tokens"] != final["tokens"] or part["curve"] != final["curve"]
+
+
+def test_the_page_shows_shares_that_only_some_models_have(run):
+    from seqwise.comparison.page import render_report
+
+    result = json.loads(json.dumps(run.result))
+    model = next(model for model in result["models"] if model["by_data"])
+    model["by_data"].pop(0)
+    assert "20 %" in render_report(result).replace("\u202f", " ").replace("\xa0", " ")

@@ -111,3 +111,26 @@ def test_a_folder_that_cannot_compete_is_refused_before_anything_is_written(tiny
             str(tiny_csv), models=f"lstm,hf:{tmp_path / 'empty'}", out=tmp_path / "run", console=Console(quiet=True), **SETTINGS
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_short_model_from_outside_costs_the_others_nothing(tiny_csv, tmp_path):
+    """16 positions where texts have more tokens: it is measured at what it can read, and the others as ever."""
+    folder = outside_model(tmp_path / "short", "bert", "AutoModelForMaskedLM", sentences(60)[0], max_position_embeddings=16)
+    settings = SETTINGS | {"replicates": 1, "steps": 12, "models": f"lstm,hf:{folder}"}
+    found = seqwise.compare(str(tiny_csv), out=tmp_path / "run", console=Console(quiet=True), **settings).result
+    models = {model["name"]: model for model in found["models"]}
+    assert models["short"]["status"] == "ok", models["short"].get("error")
+    assert models["lstm"]["cost"]["latency_ms"]["p50"] > 0
+    assert models["lstm"]["cost"]["flop_utilisation"] > 0
+
+
+def test_a_generation_beyond_its_positions_is_a_user_error(outside):
+    with pytest.raises(UserError, match="beyond the 64 positions"):
+        seqwise.generate(outside["gpt2"], "the film", tokens=80)
+    assert seqwise.evaluate(outside["gpt2"], str(written_text(outside)))["scores"]["bits_per_byte"]["value"] > 0
+
+
+def written_text(outside) -> Path:
+    path = outside["gpt2"].with_name("evaluated.txt")
+    path.write_text("\n".join(sentences(200)[0]))
+    return path

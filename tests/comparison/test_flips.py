@@ -40,12 +40,14 @@ def test_pairs_that_only_one_of_them_has_are_left_out():
 
 
 def test_another_question_or_no_result_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match=r"there is no comparison\.json"):
+    with pytest.raises(UserError, match="holds no finished comparison"):
         read_other(str(tmp_path))
     with pytest.raises(UserError, match="another data"):
-        check_other(made("tie", [], []), path="x", task="t", sha256="1")
+        check_other(made("tie", [], []), path="x", task="t", sha256="1", match=("parameters", "flops"))
+    with pytest.raises(UserError, match="in the same way"):
+        check_other(made("tie", [], []), path="x", task="t", sha256="0", match=("parameters", "steps"))
     with pytest.raises(UserError, match="another task"):
-        check_other(made("tie", [], []), path="x", task="u", sha256="0")
+        check_other(made("tie", [], []), path="x", task="u", sha256="0", match=("parameters", "flops"))
 
 
 def test_a_finished_run_is_shown_beside_another(finished, tiny_csv, tmp_path):
@@ -64,3 +66,16 @@ def test_a_finished_run_is_shown_beside_another(finished, tiny_csv, tmp_path):
     assert "training seconds" in (own / "report.html").read_text()
     again = seqwise.compare(str(tiny_csv), out=own, console=Console(quiet=True), **settings)
     assert again.result["verdict"]["flips"] == []
+
+
+def test_what_else_differs_is_told():
+    one, other = made("winner", ["a"], []), made("winner", ["b"], [], "seconds")
+    one["protocol"]["replicates"], other["protocol"]["replicates"] = 6, 3
+    assert "(the runs also differ in replicates)" in flips(one, other)[0]["text"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}'])
+def test_a_damaged_other_result_is_a_user_error(tmp_path, content):
+    (tmp_path / "comparison.json").write_text(content)
+    with pytest.raises(UserError, match="is damaged"):
+        read_other(str(tmp_path))

@@ -13,7 +13,7 @@ from seqwise.comparison.refit import refit_jobs, steps_by_body, wanted
 from seqwise.tasks import TASKS
 
 TASK = TASKS["text-classification"]()
-SETTINGS = {"size": "30k", "steps": 24, "replicates": 1, "configurations": 2, "models": "rnn,transformer", "device": "cpu", "workers": 2}
+SETTINGS = {"size": "30k", "steps": 24, "replicates": 1, "configurations": 2, "models": "lstm", "device": "cpu", "workers": 2}
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,29 @@ def test_jobs_are_named_after_what_they_are(refitted):
     jobs = refit_jobs(plan, final)
     assert len({job["fingerprint"] for job in jobs}) == 2
     assert jobs == refit_jobs(plan, final)
+
+
+def test_a_look_that_was_paid_for_stays_paid_when_the_longer_training_is_continued(tiny_csv, tmp_path, monkeypatch):
+    """Partial, then whole, then the longer training interrupted: the verdict is still the second look's."""
+    import shutil
+
+    settings = SETTINGS | {"replicates": 2, "configurations": 1, "steps": 12, "refit": True}
+
+    def call():
+        return seqwise.compare(str(tiny_csv), out=tmp_path / "run", console=Console(quiet=True), **settings).result
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(compare_module, "complete_replicates", lambda *_: [0])
+        assert call()["status"] == "partial"
+    for job in json.loads((tmp_path / "run" / "plan.json").read_text())["trials"]:
+        if job["replicate"] == 1:
+            shutil.rmtree(tmp_path / "run" / "trials" / job["fingerprint"])
+    with monkeypatch.context() as patched:
+        patched.setattr(compare_module, "refit_result", stop)
+        assert call()["refit_pending"]
+    last = call()
+    assert last["refit"] is not None
+    assert (last["protocol"]["looks"], last["protocol"]["alpha"]) == (2, 0.005)

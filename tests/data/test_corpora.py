@@ -81,7 +81,13 @@ def test_names_in_a_folder_give_the_splits(tmp_path, names):
     assert read.notes[2].endswith("no split: README.md")
 
 
-@pytest.mark.parametrize("names", [("train.txt", "bus.txt"), ("valid.txt", "test.txt"), ("training_plan.md", "test.md")])
+def test_a_test_file_is_never_trained_on(tmp_path):
+    read = load_text_corpus(str(write(tmp_path, dict.fromkeys(("book.txt", "plan.md", "test.txt"), "a"))))
+    assert read.given == ("train", "train", "test")
+    assert any("splits are those of the names" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("names", [("train.txt", "bus.txt"), ("valid.txt", "test.txt"), ("training_plan.md", "notes.md")])
 def test_a_name_alone_is_no_split(tmp_path, names):
     read = load_text_corpus(str(write(tmp_path, dict.fromkeys(names, "a"))))
     assert read.given == ("", "")

@@ -6,8 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
-from seqwise.data.streams import PackedFeed, TokenStream, bits_to_units, chunks, encode_text, position_edges, scoring_windows, spread_pieces
-from seqwise.data.tokenizers import choose_exact_tokenizer, train_tokenizer
+from seqwise.data.streams import (
+    PackedFeed,
+    TokenStream,
+    bits_to_units,
+    check_exact,
+    chunks,
+    encode_text,
+    position_edges,
+    scoring_windows,
+    spread_pieces,
+)
+from seqwise.data.tokenizers import choose_exact_tokenizer, choose_tokenizer, train_tokenizer
 
 TEXT = "In the beginning, there was a test.\n\nIt passed — mostly; “quotes” and 日本語 too.\n" * 40
 
@@ -127,3 +137,11 @@ def test_the_unit_of_a_language_model_loses_nothing(asked, kind):
 def test_words_are_refused_for_a_language_model():
     with pytest.raises(UserError, match="cannot use the tokenizer 'words'"):
         choose_exact_tokenizer(TEXT, "words")
+
+
+def test_a_tokenizer_that_drops_case_or_space_is_refused():
+    exact = train_tokenizer(choose_exact_tokenizer(TEXT, "bpe:400"), [TEXT], 32)
+    check_exact(exact, TEXT, "ours")
+    lossy = train_tokenizer(choose_tokenizer([TEXT], "words"), [TEXT], 32)
+    with pytest.raises(UserError, match="the other does not keep the text"):
+        check_exact(lossy, TEXT, "the other")

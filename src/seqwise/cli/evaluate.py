@@ -18,7 +18,7 @@ def command(
     if json:
         shared.print_json(found)
         return
-    print(f"{found['name']} on {found['data']}, {found['examples']:,} examples")
+    print(f"{found['name']} on {found['data']}, {found['examples']:,} {found.get('counted', 'examples')}")
     if found["note"]:
         print(f"  NOTE: {found['note']}")
     for name, score in found["scores"].items():

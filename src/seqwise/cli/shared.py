@@ -58,4 +58,6 @@ def show(comparison: Any, as_json: bool) -> None:
     from seqwise.comparison.summary import print_summary
 
     print_summary(comparison.result, Console())
-    print(f"\nreport: {comparison.path / 'report.html'}\nmodel:  {comparison.path / 'best'}")
+    print(f"\nreport: {comparison.path / 'report.html'}")
+    if comparison.result["best"]:
+        print(f"model:  {comparison.path / 'best'}")

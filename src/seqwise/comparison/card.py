@@ -148,11 +148,17 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
 
 
+def _reach(task: str, context: int) -> str:
+    if task == "text-generation":
+        return f"It was trained on windows of {context:,} tokens; what it makes of longer texts was not compared."
+    return f"It reads at most {context:,} tokens; the rest of a longer input is cut off."
+
+
 def _limits(result: Result, model: Model) -> str:
     context = result["protocol"].get("context")
     facts = [
         "It was measured on one data set; on other texts its scores may differ.",
-        f"It reads at most {context:,} tokens; the rest of a longer input is cut off." if context else "",
+        _reach(result["task"], context) if context else "",
         "It was still improving when training ended." if model.get("still_improving") else "",
         f"{model['diverged']} of {result['protocol']['replicates']} replicates of its training diverged." if model.get("diverged") else "",
         "The comparison ended before everything planned was done." if result["status"] == "partial" else "",
@@ -166,7 +172,8 @@ def _data(result: Result) -> str:
     overlap, duplicates, tokenizer = card.get("overlap") or {}, card.get("duplicates") or {}, card.get("tokenizer") or {}
     classes = ", ".join(f"{label} ({count:,})" for label, count in (card.get("classes") or {}).items())
     facts = [
-        f"Examples: {examples['train']:,} for training, {examples['validation']:,} for validation, {examples['test']:,} for test.",
+        f"{numbers.capital(card.get('counted', 'examples'))}: {examples['train']:,} for training,"
+        f" {examples['validation']:,} for validation, {examples['test']:,} for test.",
         f"Length in tokens: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
         f"Classes: {classes}." if classes else "",
         f"Tokens: {tokenizer['kind']}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokenizer.get("kind") else "",

@@ -116,8 +116,11 @@ class Run:
 
     def _count_looks(self, plan: dict[str, Any], replicates: list[int]) -> None:
         """A decision on part of the replicates is a first look, and the ones after it pay for it."""
-        before = read_json(self.folder.result) if self.folder.result.exists() else {"status": "none"}
-        seen = before["protocol"]["looks"] if before["status"] == "partial" else 0
+        before = read_json(self.folder.result) if self.folder.result.exists() else None
+        if before and before["status"] == "complete":
+            plan["protocol"] |= {name: before["protocol"][name] for name in ("looks", "alpha")}
+            return
+        seen = before["protocol"]["looks"] if before else 0
         if seen or len(replicates) < plan["protocol"]["replicates"]:
             plan["protocol"] |= {"looks": seen + 1, "alpha": alpha_of_look(seen + 1)}
 
@@ -129,8 +132,8 @@ class Run:
     def _write(self, result: dict[str, Any], clock: Clock) -> dict[str, Any]:
         result["environment"]["wall_seconds"] = clock.seconds
         deliver(self.folder, result, self.task)
-        write_text(self.folder.path / "report.html", render_report(result))
         write_json(self.folder.result, result)
+        write_text(self.folder.path / "report.html", render_report(result))
         clock.save(force=True)
         return result
 

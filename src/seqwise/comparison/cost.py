@@ -106,7 +106,7 @@ def measure_costs(
         outside = jobs[name].get("flops_per_token")
         flops = outside or task.flops_per_token(model.config, sample)
         costs[name] = {
-            "latency_ms": _quantiles(latencies[name][typical]),
+            "latency_ms": _quantiles(latencies[name][typical]) if typical in latencies[name] else None,
             "latency_by_length": [{"length": length, **_quantiles(times)} for length, times in sorted(latencies[name].items())],
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,

@@ -26,7 +26,7 @@ def deliver(folder: RunFolder, result: dict[str, Any], task: Task) -> None:
     if result["best"]:
         _deliver_best(folder, result)
     ahead = result["verdict"]["baseline_ahead"]
-    name = ahead["name"] if ahead else next(name for name in task.baselines if name != task.trivial)
+    name = ahead["name"] if ahead else next(name for name in task.baselines if name != task.trivial and name not in task.yardsticks)
     if result["verdict"]["recommendation"]["kind"] == "baseline":
         name = result["verdict"]["recommendation"]["model"]
     if models[name]["path"]:

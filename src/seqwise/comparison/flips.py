@@ -4,25 +4,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqwise.comparison.folder import read_result
 from seqwise.core.errors import UserError
-from seqwise.core.files import read_json
 
 Result = Mapping[str, Any]
 
 MATCHES = ("match_size", "match_training")
+ALIKE = ("replicates", "configurations_per_replicate", "target_parameters", "context", "batch_size")
 TURNED = {"better": "worse", "worse": "better"}
 
 
 def read_other(path: str) -> dict[str, Any]:
-    """The result of another run. Raises :class:`UserError` where there is none."""
-    file = Path(path) / "comparison.json"
-    if not file.exists():
-        raise UserError(f"--beside {path}: there is no comparison.json", expected="the folder of a finished comparison")
-    return read_json(file)
+    """The result of another run. Raises :class:`UserError` where there is none, or not a whole one."""
+    result = read_result(Path(path))
+    if result["status"] != "complete":
+        raise UserError(f"--beside {path} was not finished", fix="finish it first: the same command continues")
+    return result
 
 
-def check_other(other: Result, *, path: str, task: str, sha256: str) -> None:
-    """Raises :class:`UserError` where the two are not about the same question."""
+def check_other(other: Result, *, path: str, task: str, sha256: str, match: tuple[str, str]) -> None:
+    """Raises :class:`UserError` where the two are not about the same question, or are matched in the same way."""
+    if tuple(other["protocol"][name] for name in MATCHES) == match:
+        raise UserError(f"--beside {path} was matched in the same way", expected="another --match-size or --match-training")
     for what, own, theirs in (("task", task, other["task"]), ("data", sha256, other["data"]["sha256"])):
         if own != theirs:
             raise UserError(f"--beside {path} holds a comparison of another {what}", expected="the same one, matched in another way")
@@ -34,16 +37,18 @@ def flips(result: Result, other: Result) -> list[dict[str, Any]]:
     Undecided under one match and decided under the other is a change of what may be said, and is told as such.
     """
     ours, theirs = _match(result), _match(other)
+    unlike = [name.replace("_", " ") for name in ALIKE if result["protocol"].get(name) != other["protocol"].get(name)]
+    also = f" (the runs also differ in {', '.join(unlike)})" if unlike else ""
     found = []
     if result["verdict"]["decision"] != other["verdict"]["decision"] or result["verdict"]["winners"] != other["verdict"]["winners"]:
-        text = f"matched by {ours}: {_said(result)}; matched by {theirs}: {_said(other)}"
+        text = f"matched by {ours}: {_said(result)}; matched by {theirs}: {_said(other)}{also}"
         found.append({"match": theirs, "text": text})
     decided = {(row["a"], row["b"]): row["decision"] for row in other["pairwise"]}
     decided |= {(b, a): TURNED.get(decision, decision) for (a, b), decision in list(decided.items())}
     for row in result["pairwise"]:
         now, then = row["decision"], decided.get((row["a"], row["b"]))
         if then is not None and then != now:
-            text = f"{row['a']} against {row['b']}: {now} matched by {ours}, {then} matched by {theirs}"
+            text = f"{row['a']} against {row['b']}: {now} matched by {ours}, {then} matched by {theirs}{also}"
             found.append({"match": theirs, "a": row["a"], "b": row["b"], "now": now, "then": then, "text": text})
     return found
 

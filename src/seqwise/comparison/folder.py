@@ -12,6 +12,22 @@ from seqwise.core.files import read_json
 from seqwise.data.splits import Split
 from seqwise.tasks.task_data import TaskData
 
+KEYS = {"task", "data", "protocol", "models", "pairwise", "verdict", "best", "status"}
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """``comparison.json`` of a run folder. Raises :class:`UserError` where there is none, or something else."""
+    file = folder / "comparison.json"
+    if not file.exists():
+        raise UserError(f"{folder} holds no finished comparison", expected="a run folder with a comparison.json")
+    try:
+        result = read_json(file)
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {error}", fix="run the comparison again") from error
+    if type(result) is not dict or not result.keys() >= KEYS:
+        raise UserError(f"{file} is damaged: it holds no result of a comparison", fix="run the comparison again")
+    return result
+
 
 class RunFolder:
     """``plan.json``, ``trials/<fingerprint>/``, ``cache/`` (encoded data, dropped at the end) and the results."""

@@ -31,6 +31,7 @@ RULES = [
     "only the kept configuration of a replicate reads the test split, once",
     "a diverged replicate counts as the trivial baseline",
 ]
+OUTSIDE = "a model from outside has its own tokenizer, width and size, and is fine-tuned rather than trained from scratch"
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
 REFIT_TIMES = 4
 """Where steps are given: how many times as long as a final run the longer training at the end takes."""
@@ -57,7 +58,8 @@ def make_plan(
     data = task.data
     splits = data.split(corpus, replicates=options.replicates or LADDER[0][0], seed=options.seed)
     encoding = data.choose_encoding(corpus, splits.replicates[0], tokenizer=options.tokenizer, context=options.context)
-    folder.cache.mkdir(parents=True, exist_ok=True)
+    folder.drop_cache()  # without a plan nobody knows of what data it is
+    folder.cache.mkdir(parents=True)
     begun = time.monotonic()
     facts = data.encode(corpus, splits.replicates[0], encoding, folder.replicate(0))
     fixed = _fixed_seconds(int(facts.lengths.sum()), engine.workers, time.monotonic() - begun)
@@ -191,7 +193,7 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, p
         "schedule": "warm-up, stable, decay",
         "estimate_seconds": choice.estimate_seconds,
         "within_budget": choice.fits,
-        "rules": [*RULES, EXTENDED] if choice.extended else RULES,
+        "rules": [*RULES, *([EXTENDED] if choice.extended else []), *([OUTSIDE] if setting.externals else [])],
     }
 
 

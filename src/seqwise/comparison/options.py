@@ -111,6 +111,11 @@ class Options(Request, Config):
                 )
         return {name: given[name] for name in names}
 
+    @property
+    def match(self) -> tuple[str, str]:
+        """What is made equal: size and training."""
+        return self.match_size, self.match_training
+
     def request(self) -> dict[str, object]:
         """The part that a run folder must agree on."""
         values = self.to_dict()

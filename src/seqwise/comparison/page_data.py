@@ -29,14 +29,13 @@ def data_amount(result: Result) -> Section:
     counted = (result["data"].get("card") or {}).get("counted", "examples")
     title = f"{numbers.capital(kind.label)} against the amount of training data"
     spoken = "; ".join(f"{series.label} from {series.points[0].y:.3g} to {series.points[-1].y:.3g}" for series in shown)
-    ticks = tuple(row["fraction"] * size for row in models[0]["by_data"])
+    ticks = tuple(sorted({row["fraction"] * size for model in models for row in model["by_data"]}))
     x_axis = Axis(f"training {counted}", lambda value: f"{value:,.0f}", log=True, ticks=ticks)
     svg = line_chart(title, spoken, shown, x_axis, Axis(kind.axis, lambda value: f"{value:g}"), spread="bars")
     legend = tuple((series.label, series.style) for series in shown)
-    rows = tuple(
-        (numbers.share(row["fraction"], 0), *(kind.score(model["by_data"][place]) for model in models))
-        for place, row in enumerate(models[0]["by_data"])
-    )
+    shares = sorted({row["fraction"] for model in models for row in model["by_data"]})
+    known = [{row["fraction"]: row for row in model["by_data"]} for model in models]
+    rows = tuple((numbers.share(share, 0), *(kind.score(rows.get(share)) for rows in known)) for share in shares)
     table = Table((Column("share of the data", "right"), *(Column(model["name"], "right") for model in models)), rows, sortable=False)
     intro = (
         "Every model trained again on a part of the training data, with the setting that it was given at the whole and as many steps."

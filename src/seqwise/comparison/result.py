@@ -84,7 +84,10 @@ def read_scores(folder: RunFolder, task: Task, result: dict[str, Any]) -> ScoreT
 def score_table(
     task: Task, models: list[dict[str, Any]], rows: dict[str, list[np.ndarray]], crossed: bool, test_share: float | None
 ) -> ScoreTable:
-    names = {kind: [m["name"] for m in models if (m["kind"] == "baseline") == kind and m["name"] in rows] for kind in (False, True)}
+    names = {
+        kind: [m["name"] for m in models if (m["kind"] == "baseline") == kind and m["name"] in rows.keys() - task.yardsticks]
+        for kind in (False, True)
+    }
     return ScoreTable(
         metric=task.metric,
         higher_is_better=task.higher_is_better,
@@ -130,6 +133,9 @@ class Outcome:
                 finals = self.finals[model["name"]]
                 model["scores"] = model_scores(self.task, finals, self.data, np.random.default_rng([self.plan["seed"], 1]))
                 model |= breakdowns(self.task, finals, self.data)
+                if model["kind"] == "fine-tuned":
+                    model["by_position"] = []
+                    model["scores"] = {name: score for name, score in model["scores"].items() if name not in self.task.token_metrics}
                 model["by_data"] = self._by_data(model)
         return found
 

@@ -15,7 +15,11 @@ def plan_summary(plan: dict[str, Any]) -> str:
     steps = ", ".join(f"{name} {count:,}" for name, count in protocol["steps"].items())
     epochs = min(protocol["epochs"].values())
     lines = [*card["notes"]]
-    lines.append("data: " + ", ".join(f"{count:,} {split}" for split, count in data["examples"].items()) + f" examples ({card['scheme']})")
+    lines.append(
+        "data: "
+        + ", ".join(f"{count:,} {split}" for split, count in data["examples"].items())
+        + f" {card.get('counted', 'examples')} ({card['scheme']})"
+    )
     tokenizer = card["tokenizer"]
     lines.append(
         f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {data['length']['median']:.0f} per example in the median"

@@ -1,12 +1,13 @@
 """The first moments of a comparison: everything is checked before anything heavy is imported and before anything is written."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.contenders import Contender, parse_contenders
 from seqwise.comparison.engine import start_server
 from seqwise.comparison.flips import check_other, read_other
 from seqwise.comparison.folder import RunFolder
@@ -44,6 +45,12 @@ def check_folder(folder: RunFolder, options: Options, corpus: CorpusLike) -> Non
         raise UserError(f"{folder.path} exists and is no run of seqwise", fix="choose another --out")
 
 
+def check_names(contenders: list[Contender], baselines: Collection[str]) -> None:
+    for contender in contenders:
+        if contender.name in baselines:
+            raise UserError(f"'{contender.name}' is the name of a baseline", fix=f"name it otherwise: my-{contender.name}=...")
+
+
 def check_device(device: str) -> None:
     if device != "cuda":
         return
@@ -67,7 +74,7 @@ def run_comparison(
     contenders = parse_contenders(options.models)
     corpus = TASK_DATA[options.task]().read(options)
     if options.beside:
-        check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256)
+        check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])
     check_device(options.device)
     folder = RunFolder(Path(out) if out else default_folder(options, corpus))
@@ -75,6 +82,7 @@ def run_comparison(
     start_server(threads=1)
     from seqwise.comparison.compare import Run
 
+    check_names(contenders, TASKS[options.task].baselines)
     with folder.locked():
         workers = options.workers or core_count()
         run = Run(options, folder, TASKS[options.task](), contenders, corpus, console, command, started, workers)

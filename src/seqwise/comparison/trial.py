@@ -154,7 +154,7 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
         return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
     point = extended(own["job"]["point"], ends)
     dimensions = shared(task, external="external" in job["config"])
-    names_beyond = [dimensions[index].name for index, _ in sorted(ends)]
+    names_beyond = [dimensions[index].name for index in sorted({index for index, _ in ends})]
     values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(dimensions, point, strict=False)}
     moved = {"hyperparameters": values, "config": own["job"]["config"], "edge": [f"{name} beyond" for name in names_beyond], "point": point}
     return run_search(job | moved, folder, place)

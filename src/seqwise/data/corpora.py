@@ -150,10 +150,13 @@ def _text_files(folder: Path) -> list[str]:
 
 
 def _named_splits(places: list[str]) -> dict[str, str]:
-    """File -> split, of the files whose path names one; all files, without a split, unless train and another split are named."""
+    """File -> split, of the files whose path names one, where train and another split are named; where validation or test is named
+    beside files that name none, those are for training; else all files, without a split."""
     named = {place: split for place in places if (split := _split_of(place))}
     if "train" in named.values() and len(set(named.values())) > 1:
         return named
+    if named and "train" not in named.values() and len(named) < len(places):
+        return {place: named.get(place, "train") for place in places}
     return dict.fromkeys(places, "")
 
 

@@ -151,6 +151,18 @@ def encode_text(tokenizer: "PreTrainedTokenizerBase", text: str, context: int) -
     return TokenStream(np.concatenate(ids), np.concatenate(starts), np.concatenate(extra), np.array([done, context]))
 
 
+def check_exact(tokenizer: "PreTrainedTokenizerBase", text: str, what: str) -> None:
+    """Raises :class:`UserError` for a tokenizer from which a text does not come back to the letter, but for a space before it."""
+    for chunk in chunks(text):
+        ids = tokenizer(chunk, add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+        back = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        if back.removeprefix(" ") != chunk.removeprefix(" "):
+            raise UserError(
+                f"{what} does not keep the text: bits per byte of what it drops would be for nothing",
+                expected="a tokenizer that gives every character back, as byte-level ones do",
+            )
+
+
 def chunks(text: str) -> Iterator[str]:
     """The text in pieces that end with a line where lines are of usual length, for tokenizers and for progress."""
     start = 0

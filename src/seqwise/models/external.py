@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -88,6 +89,13 @@ def load_tokenizer(folder: Path | str) -> Any:
     return tokenizer
 
 
+def longest_input(config: Any) -> float:
+    """Tokens that a model can read, by its configuration; infinite for ours without a table of learned positions."""
+    if config.model_type == "seqwise" and config.position_embedding != "learned":
+        return math.inf
+    return next((float(value) for name in LONGEST_NAMES if type(value := getattr(config, name, None)) is int), math.inf)
+
+
 def pad_token(tokenizer: Any) -> int:
     """What fills up short rows: the tokenizer's own, else its end of text, else 0."""
     return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
@@ -141,8 +149,9 @@ def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External
         raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")
     tied = causal and model.get_output_embeddings().weight is model.get_input_embeddings().weight
     flops = 2.0 * (total - table + (table if tied else 0))
-    longest = next((value for key in LONGEST_NAMES if type(value := getattr(model.config, key, None)) is int), None)
-    return External(name, str(folder), _hash(folder), ParameterCount(total=total, embedding=table), flops, longest)
+    longest = longest_input(model.config)
+    count = ParameterCount(total=total, embedding=table)
+    return External(name, str(folder), _hash(folder), count, flops, None if longest == math.inf else int(longest))
 
 
 def is_causal(model: Any) -> bool:

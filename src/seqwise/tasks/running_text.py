@@ -14,7 +14,7 @@ from seqwise.core.files import write_json, write_text
 from seqwise.data.batching import CutShare
 from seqwise.data.corpora import TextCorpus, load_text_corpus, split_corpus
 from seqwise.data.splits import Split, SplitPlan
-from seqwise.data.streams import TokenStream, chunks, encode_text, spread_pieces
+from seqwise.data.streams import TokenStream, check_exact, chunks, encode_text, spread_pieces
 from seqwise.data.tokenizers import choose_exact_tokenizer, train_tokenizer
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
@@ -57,7 +57,7 @@ class RunningText(TaskData):
         if not (first / "encoded.json").exists():
             self._encode(splits, encoding, first)
         if not folder.exists():
-            shutil.copytree(first, folder, copy_function=os.link)
+            shutil.copytree(first, folder, copy_function=_link)
         streams = {split: TokenStream.load(folder / f"{split}.safetensors") for split in Split}
         return EncodedFacts(streams[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(streams[Split.TEST]) / len(streams[Split.VALIDATION]))
 
@@ -67,7 +67,10 @@ class RunningText(TaskData):
         write_json(folder / "encoded.json", {"context": encoding.context})
 
     def encode_as(self, tokenizer: Any, corpus: TextCorpus | None, splits: TextSplits, context: int, folder: Path) -> None:
+        """Raises :class:`UserError` where a tokenizer from outside does not keep the text, whose bits would then be too few."""
         texts = dict(splits.texts)
+        if corpus is not None:
+            check_exact(tokenizer, texts[Split.TEST], f"the tokenizer of '{folder.name}'")
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
         tokenizer.model_max_length = context
         tokenizer.save_pretrained(folder / "tokenizer")
@@ -106,6 +109,14 @@ class RunningText(TaskData):
 
     def typical_texts(self, corpus: TextCorpus, splits: TextSplits, lengths: np.ndarray, count: int) -> list[str]:
         return []
+
+
+def _link(source: str, target: str) -> None:
+    """The same file under another name; a copy on file systems that cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def check_long_enough(stream: TokenStream, what: str) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from seqwise.models.accounting import ParameterCount
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.external import longest_input
 from seqwise.tasks.task_data import Examples, TaskData
 
 Estimator = Callable[[list[np.ndarray]], dict[str, Any]]
@@ -78,6 +79,10 @@ class Task(abc.ABC):
     bidirectional: ClassVar[bool]
     baselines: ClassVar[Mapping[str, Any]]
     trivial: ClassVar[str]
+    yardsticks: ClassVar[frozenset[str]] = frozenset()
+    """Baselines that can only be compared with: nothing could be done with one, so none is recommended."""
+    token_metrics: ClassVar[frozenset[str]] = frozenset()
+    """Metrics that mean something only between models of one tokenizer."""
     data: ClassVar[TaskData]
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Lowest and highest value of a metric; from 0 upwards where none is named."""
@@ -183,6 +188,8 @@ class Task(abc.ABC):
 
     def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
         """One answer of batch 1 at a length, ready to be timed; None where the model cannot take that length."""
+        if length > longest_input(model.config):
+            return None
         ids = torch.full((1, length), min(5, model.config.vocab_size - 1))
         mask = torch.ones_like(ids)
         return lambda: model(input_ids=ids, attention_mask=mask)

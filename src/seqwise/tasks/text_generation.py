@@ -17,6 +17,7 @@ from seqwise.data.splits import Split
 from seqwise.data.streams import PackedFeed, TokenStream, bits_to_units, position_edges
 from seqwise.models.accounting import ParameterCount, count_parameters, flops_per_token
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.external import longest_input
 from seqwise.tasks.language_scoring import baseline_outputs, carried_bits, scored_bits
 from seqwise.tasks.running_text import RunningText
 from seqwise.tasks.task import Estimator, FittedBaseline, Task, Told
@@ -41,6 +42,8 @@ class TextGeneration(Task):
     unit = "block of text"
     bidirectional = False
     trivial = "unigram"
+    yardsticks = frozenset({"xz"})
+    token_metrics = frozenset({"loss", "perplexity"})
     baselines = Registry(
         "baseline",
         {
@@ -120,10 +123,10 @@ class TextGeneration(Task):
         model = kind.fit(streams[Split.TRAIN].ids, len(_tokenizer(folder / "tokenizer")), streams[Split.VALIDATION].ids)
         temporary = place.with_name(f".{name}.{os.getpid()}")
         model.save(temporary)
-        if place.exists():
-            shutil.rmtree(temporary)
-        else:
+        try:
             temporary.rename(place)
+        except OSError:  # another replicate was faster
+            shutil.rmtree(temporary)
         return model
 
     def breakdowns(
@@ -152,12 +155,12 @@ class TextGeneration(Task):
 
     def latency_lengths(self, lengths: Sequence[int]) -> list[int]:
         """Tokens already read when the next one is asked for: the training context, and others."""
-        typical = int(max(lengths)) - 1
+        typical = max(1, int(max(lengths)) - 1)
         return [typical, *(length for length in DECODED_LENGTHS if abs(length - typical) > 0.1 * typical)]
 
     def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
         """The next token after ``length`` ones, from the carried state; None beyond a table of learned positions."""
-        if length >= _longest(model.config):
+        if length >= longest_input(model.config):
             return None
         ids = torch.arange(length).remainder(model.config.vocab_size).unsqueeze(0)
         cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
@@ -202,12 +205,6 @@ def _step_and_back(model: nn.Module, token: torch.Tensor, cache: Any) -> torch.T
     return logits
 
 
-def _longest(config: Any) -> float:
-    if config.model_type == "seqwise":
-        return config.max_position_embeddings if config.position_embedding == "learned" else math.inf
-    return getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or math.inf
-
-
 def _tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
@@ -218,8 +215,8 @@ def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
     """What a finished model writes after the prompt, sampled with a fixed seed."""
     model, tokenizer = task.load(folder), _tokenizer(folder)
     ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt", verbose=False).input_ids
-    new = int(min(CONTINUATION_TOKENS, _longest(model.config) - 1))
-    ids = ids[:, -int(max(1, min(ids.shape[1], _longest(model.config) - new))) :]
+    new = int(min(CONTINUATION_TOKENS, longest_input(model.config) - 1))
+    ids = ids[:, -int(max(1, min(ids.shape[1], longest_input(model.config) - new))) :]
     sampled = {"do_sample": True, "temperature": 0.8, "top_k": 50, "pad_token_id": tokenizer.pad_token_id or 0}
     with torch.random.fork_rng():
         torch.manual_seed(0)
