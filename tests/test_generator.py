@@ -89,8 +89,9 @@ def test_the_verb_streams_reads_standard_input_and_gives_json(finished_text, run
     import io
     import json
 
-    code, out, _ = run_cli("generate", finished_text.path, "the film", "--tokens", 12)
+    code, out, err = run_cli("generate", finished_text.path, "the film", "--tokens", 12)
     assert code in (None, 0)
+    assert "the comparison recommends ngram" in err
     assert out.startswith("the film")
     monkeypatch.setattr("sys.stdin", io.StringIO("the film"))
     assert run_cli("generate", finished_text.path, "-", "--tokens", 12)[1] == out

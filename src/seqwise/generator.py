@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seqwise.comparison.folder import read_result
 from seqwise.core.errors import UserError
 from seqwise.models.external import longest_input
 from seqwise.predictor import load_model, quiet_libraries
@@ -52,6 +53,17 @@ def model_folder(source: str) -> Path:
     if not folder.is_dir():
         raise UserError(f"there is no folder {source}", expected="a run folder of a language model, or a model folder")
     return folder / "best" if (folder / "comparison.json").exists() else folder
+
+
+def note_of(source: str) -> str | None:
+    """What a user should know of the model that writes: that a baseline, which cannot, scored better."""
+    if not (Path(source) / "comparison.json").exists():
+        return None
+    result = read_result(Path(source))
+    if result["verdict"]["recommendation"]["kind"] != "baseline" or result["best"] is None:
+        return None
+    name = result["verdict"]["recommendation"]["model"]
+    return f"the comparison recommends {name}, a baseline; {result['best']['name']}, the best trained model, writes"
 
 
 def load_language_model(source: str) -> tuple[Any, Any]:

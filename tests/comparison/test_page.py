@@ -94,7 +94,7 @@ def test_a_baseline_ahead_is_said_first():
     assert isinstance(first, Callout)
     assert first.kind == "warning"
     assert "tfidf-linear is ahead" in first.headline
-    assert "+1.2 points (−0.4 to +2.8) of accuracy, which may be chance" in first.text
+    assert "1.2 points (−0.4 to 2.8) of accuracy, which may be chance" in first.text
 
 
 def test_partial_and_missing_models_are_said():

@@ -11,7 +11,7 @@ def command(
     header: shared.Header = None,
     json: shared.Json = False,
 ) -> None:
-    """Score a run's recommended model, or a model folder, on labelled data."""
+    """Score a run's recommended model, or a model folder, on labelled data; of language models the best trained one, on text."""
     from seqwise.api import evaluate
 
     found = evaluate(run, data, text=text, target=target, header=header)

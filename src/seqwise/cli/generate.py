@@ -20,11 +20,13 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Write on from a prompt, shown as it is written."""
-    from seqwise.generator import Sampling, generate, load_language_model
+    from seqwise.generator import Sampling, generate, load_language_model, note_of
 
     sampling = Sampling(tokens=tokens, temperature=temperature, top_k=top_k, beams=beams, seed=seed)
     given = _given(prompt)
     model, tokenizer = load_language_model(run)
+    if note := note_of(run):
+        print(f"note: {note}", file=sys.stderr)
     if json:
         shared.print_json({"model": run, "prompt": given, "continuation": generate(model, tokenizer, given, sampling)})
         return

@@ -43,7 +43,7 @@ def _data_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("source", data["source"]),
         ("columns", ", ".join(f"{role}: {name}" for role, name in columns.items() if name)),
-        (data.get("card", {}).get("counted", "examples"), numbers.listed(counts)),
+        ((data.get("card") or {}).get("counted", "examples"), numbers.listed(counts)),
         (
             "length in tokens",
             ", ".join(
