@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.options import Options
-from seqwise.comparison.start import check_folder, request_fingerprint
+from seqwise.comparison.options import Options, request_fingerprint
+from seqwise.comparison.start import check_folder
 from seqwise.core.errors import UserError
 from seqwise.core.files import write_json
 from seqwise.data.readers import load_corpus
@@ -101,7 +101,7 @@ def test_what_is_no_run_is_refused(tmp_path, asked):
 
 def test_a_run_of_other_data_or_options_is_refused(tmp_path, asked):
     options, corpus = asked
-    write_json(tmp_path / "plan.json", {"request": request_fingerprint(options, corpus)})
+    write_json(tmp_path / "plan.json", {"request": request_fingerprint(options, corpus.sha256)})
     check_folder(RunFolder(tmp_path), options, corpus)
     check_folder(RunFolder(tmp_path), options.replace(workers=1, max_bytes=5), corpus)
     for other in (options.replace(seed=1), options.replace(models=("rnn",))):

@@ -16,13 +16,12 @@ from seqwise.comparison.finals import Finals, TestData, complete_replicates, rea
 from seqwise.comparison.flips import flips, read_other
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
-from seqwise.comparison.options import Options
+from seqwise.comparison.options import Options, request_fingerprint
 from seqwise.comparison.page import render_report
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.refit import refit_jobs, refit_result
 from seqwise.comparison.result import Outcome, Texts, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
-from seqwise.comparison.start import request_fingerprint
 from seqwise.comparison.statistics import alpha_of_look
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError
@@ -67,7 +66,7 @@ class Run:
             self.console.print(f"continuing {self.folder.path}")
         else:
             plan = make_plan(self.folder, self.options, self.task, self.contenders, self.corpus, engine, self.started)
-            plan["request"] = request_fingerprint(self.options, self.corpus)
+            plan["request"] = request_fingerprint(self.options, self.corpus.sha256)
             plan["started_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             write_json(self.folder.plan, plan)
         self.console.print(plan_summary(plan))

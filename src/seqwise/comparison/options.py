@@ -5,7 +5,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from seqwise.core.config import Config
+from seqwise.core.config import Config, fingerprint
+from seqwise.core.environment import source_hash
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.tasks.task_data import Request
 
@@ -122,6 +123,11 @@ class Options(Request, Config):
         for name in ("workers", "max_latency_ms", "max_bytes", "samples", "beside"):
             del values[name]
         return values | {"models": list(self.models)}
+
+
+def request_fingerprint(options: Options, data_sha256: str) -> str:
+    """What a run folder must agree on: options, data and the code that decides numbers."""
+    return fingerprint(options.request() | {"data": data_sha256, "source_hash": source_hash()})
 
 
 def _one_of(option: str, value: str, known: list[str]) -> None:

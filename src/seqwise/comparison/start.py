@@ -11,23 +11,17 @@ from seqwise.comparison.contenders import Contender, parse_contenders
 from seqwise.comparison.engine import start_server
 from seqwise.comparison.flips import check_other, read_other
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.options import Options
-from seqwise.core.config import fingerprint
-from seqwise.core.environment import core_count, source_hash
+from seqwise.comparison.options import Options, request_fingerprint
+from seqwise.core.environment import core_count
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
 from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task_data import CorpusLike
 
 
-def request_fingerprint(options: Options, corpus: CorpusLike) -> str:
-    """What a run folder must agree on: options, data and the code that decides numbers."""
-    return fingerprint(options.request() | {"data": corpus.sha256, "source_hash": source_hash()})
-
-
 def default_folder(options: Options, corpus: CorpusLike) -> Path:
     stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
-    return Path("runs") / f"{stem}-{request_fingerprint(options, corpus)[:6]}"
+    return Path("runs") / f"{stem}-{request_fingerprint(options, corpus.sha256)[:6]}"
 
 
 def check_folder(folder: RunFolder, options: Options, corpus: CorpusLike) -> None:
@@ -36,7 +30,7 @@ def check_folder(folder: RunFolder, options: Options, corpus: CorpusLike) -> Non
         raise UserError(f"{folder.path} is a file", expected="a folder, or a name that is free", fix="choose another --out")
     ours = {"plan.json", "cache", ".lock", "clock.json"}
     if folder.plan.exists():
-        if read_json(folder.plan).get("request") != request_fingerprint(options, corpus):
+        if read_json(folder.plan).get("request") != request_fingerprint(options, corpus.sha256):
             raise UserError(
                 f"{folder.path} holds a run of other data, other options or another version of seqwise",
                 fix="choose another --out, or remove it",
