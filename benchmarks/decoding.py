@@ -3,18 +3,16 @@
 usage: python benchmarks/decoding.py [--quick] [--no-gate] [--out runs/evidence]
 """
 
-import argparse
 import copy
 import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
-from figures import Bench, Figure, Findings, Skipped, median, print_figures, write_record
-from gate import NO_GATE, require_gate
+from figures import Bench, Figure, Findings, median
+from gate import NO_GATE, require_gate, run_alone
 
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
@@ -190,20 +188,5 @@ def decoding(bench: Bench, *, gated: bool = True) -> Findings:
     return Findings([*figures, *memory(models, states)], {"gate": gate, "milliseconds": found, "models": sizes, "state_bytes": accounted})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/evidence"))
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see that it runs")
-    parser.add_argument("--no-gate", action="store_true", help="measure without the conformance tests; the record says so")
-    given = parser.parse_args()
-    bench = Bench(out=given.out, data=Path("../shared/data"), quick=given.quick)
-    begun = time.perf_counter()
-    try:
-        findings = decoding(bench, gated=not given.no_gate)
-    except Skipped as reason:
-        raise SystemExit(str(reason)) from None
-    print_figures([write_record(bench, "decoding", findings, time.perf_counter() - begun)])
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, {"decoding": decoding})

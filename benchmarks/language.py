@@ -35,7 +35,8 @@ def nanogpt(bench: Bench) -> Findings:
     whole = (bench.dataset("tinyshakespeare") / "input.txt").read_text(encoding="utf-8")
     cut, place = int(0.9 * len(whole)), bench.out / "data"
     train, test = _write(place / "shakespeare-train.txt", whole[:cut]), _write(place / "shakespeare-test.txt", whole[cut:])
-    settings: dict[str, Any] = NANOGPT | {"replicates": bench.choose(3, 1), "configurations": 2, "steps": bench.choose(2000, 24)}
+    count = {"replicates": bench.choose(3, 1), "configurations": bench.choose(4, 2), "steps": bench.choose(2000, 24)}
+    settings: dict[str, Any] = NANOGPT | count
     result = compare(train, bench.out / "runs" / "nanogpt", task="text-generation", test=test, models=MODELS, **settings)
     figures = []
     for model in result["models"]:

@@ -3,7 +3,6 @@
 usage: python benchmarks/speed.py [--quick] [--no-gate] [--out runs/evidence]
 """
 
-import argparse
 import dataclasses
 import shutil
 import statistics
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from figures import Bench, Figure, Findings, Skipped, median, print_figures, write_record
-from gate import NO_GATE, require_gate
+from figures import Bench, Figure, Findings, median
+from gate import NO_GATE, require_gate, run_alone
 from startup import planned, startup
 
 from seqwise.comparison.contenders import parse_contenders
@@ -205,21 +204,5 @@ def speed(bench: Bench, *, gated: bool = True) -> Findings:
     return Findings([*figures, figure], details)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/evidence"))
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, to see that it runs")
-    parser.add_argument("--no-gate", action="store_true", help="measure without the conformance tests; the record says so")
-    given = parser.parse_args()
-    bench = Bench(out=given.out, data=Path("../shared/data"), quick=given.quick)
-    for name, step in (("speed", speed), ("startup", startup)):
-        begun = time.perf_counter()
-        try:
-            findings = step(bench, gated=not given.no_gate)
-        except Skipped as reason:
-            raise SystemExit(str(reason)) from None
-        print_figures([write_record(bench, name, findings, time.perf_counter() - begun)])
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(__doc__, {"speed": speed, "startup": startup})

@@ -13,7 +13,22 @@ import seqwise
 from seqwise.core.registry import Registry
 
 ROOT = Path(seqwise.__file__).parent
-ORDER = ("core", "report", "kernels", "models", "nn", "data", "tasks", "training", "comparison", "predictor", "generator", "api", "cli")
+ORDER = (
+    "core",
+    "report",
+    "kernels",
+    "models",
+    "nn",
+    "data",
+    "tasks",
+    "training",
+    "comparison",
+    "predictor",
+    "generator",
+    "api",
+    "cli",
+    "__main__",
+)
 FILES = sorted(ROOT.rglob("*.py"))
 
 

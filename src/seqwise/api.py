@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from seqwise.tasks.task import Task
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -175,7 +177,6 @@ def evaluate(
     """Scores of a run's recommended model on labelled data, or of its language model on text; intervals are over examples or blocks."""
     if _is_language_model(Path(source)):
         return _evaluate_text(str(source), data, text)
-    from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.readers import load_corpus
     from seqwise.predictor import load_predictor
     from seqwise.tasks import TASKS
@@ -190,11 +191,7 @@ def evaluate(
         )
     labels = np.array([index[label] for label in corpus.labels])
     outputs = predictor.probabilities(corpus.texts)
-    task = TASKS["text-classification"]()
-    scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, labels).items()}
-    additive = {task.metric: task.unit_scores(outputs, labels)} | task.describing_scores(outputs, labels)
-    for name, values in additive.items():
-        scores[name]["ci95"] = clipped(units_only([values]), 0.0, 1.0 if name == task.metric else np.inf)["ci95"]
+    scores = _with_intervals(TASKS["text-classification"](), outputs, labels)
     note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
     return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores, "note": note}
 
@@ -208,7 +205,6 @@ def _is_language_model(folder: Path) -> bool:
 
 
 def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
-    from seqwise.comparison.finals import clipped, units_only
     from seqwise.data.corpora import load_text_corpus
     from seqwise.data.streams import check_exact, encode_text
     from seqwise.generator import load_language_model, window_of
@@ -217,15 +213,13 @@ def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
 
     model, tokenizer = load_language_model(source)
     corpus, task = load_text_corpus(data, text=text), TASKS["text-generation"]()
+    whole = BETWEEN_DOCUMENTS.join(corpus.documents)
     if model.config.model_type != "seqwise":
-        check_exact(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), f"the tokenizer of {source}")
-    stream = encode_text(tokenizer, BETWEEN_DOCUMENTS.join(corpus.documents), window_of(model, tokenizer))
+        check_exact(tokenizer, whole, f"the tokenizer of {source}")
+    stream = encode_text(tokenizer, whole, window_of(model, tokenizer))
     check_long_enough(stream, data)
     outputs = task.outputs(model, stream, final=True)
-    scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, stream.truth).items()}
-    additive = {task.metric: task.unit_scores(outputs, stream.truth)} | task.describing_scores(outputs, stream.truth)
-    for name, values in additive.items():
-        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name))["ci95"]
+    scores = _with_intervals(task, outputs, stream.truth)
     note = "the model was trained on this text: these scores do not say how it does on new text" if _trained_on(source, data) else None
     return {
         "model": source,
@@ -236,6 +230,17 @@ def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
         "scores": scores,
         "note": note,
     }
+
+
+def _with_intervals(task: "Task", outputs: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Every metric with its 95 % interval over units, where it is a mean over units."""
+    from seqwise.comparison.finals import clipped, units_only
+
+    scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, truth).items()}
+    additive = {task.metric: task.unit_scores(outputs, truth)} | task.describing_scores(outputs, truth)
+    for name, values in additive.items():
+        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name))["ci95"]
+    return scores
 
 
 def generate(source: str | Path, prompt: str, **sampling: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from seqwise.comparison.folder import read_result
 from seqwise.core.errors import UserError
 from seqwise.models.external import longest_input
+from seqwise.models.writing import continuation, tokens_of
 from seqwise.predictor import load_model, quiet_libraries
 
 LONGEST_WINDOW = 1024
@@ -89,18 +90,12 @@ def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_tex
 
     Raises :class:`UserError` where the prompt holds no token, or is longer than the model's table of positions allows.
     """
-    import torch
-
-    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt", verbose=False).input_ids.long()
+    ids = tokens_of(tokenizer, prompt)
     if ids.shape[1] == 0:
         raise UserError("the prompt is empty", fix="give some text to go on from")
     _check_length(model, ids.shape[1], sampling.tokens)
     streamer = _streamer(tokenizer, on_text) if on_text and sampling.beams == 1 else None
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(sampling.seed)
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        written = model.generate(ids, attention_mask=torch.ones_like(ids), pad_token_id=pad, streamer=streamer, **sampling.arguments())
-    return tokenizer.decode(written[0, ids.shape[1] :], clean_up_tokenization_spaces=False, skip_special_tokens=True)
+    return continuation(model, tokenizer, ids, seed=sampling.seed, streamer=streamer, **sampling.arguments())
 
 
 def _check_length(model: Any, prompt: int, new: int) -> None:

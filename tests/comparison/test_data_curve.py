@@ -9,6 +9,8 @@ from rich.console import Console
 import seqwise
 from seqwise.comparison.data_curve import crossing, data_curve, fit
 from seqwise.comparison.options import Options
+from seqwise.comparison.page_data import data_amount
+from seqwise.comparison.wording import primary
 from seqwise.core.errors import UserError
 from seqwise.data.batching import TokenSet
 
@@ -121,9 +123,12 @@ def test_the_setting_and_the_steps_are_those_of_the_whole(run):
 
 
 def test_the_page_shows_shares_that_only_some_models_have(run):
-    from seqwise.comparison.page import render_report
-
     result = json.loads(json.dumps(run.result))
-    model = next(model for model in result["models"] if model["by_data"])
-    model["by_data"].pop(0)
-    assert "20 %" in render_report(result).replace("\u202f", " ").replace("\xa0", " ")
+    first, second = [model for model in result["models"] if model["by_data"]]
+    first["by_data"].pop(0)
+    figure = data_amount(result).blocks[0]
+    place = [column.title for column in figure.table.columns].index(first["name"])
+    with_both, without = figure.table.rows[1], figure.table.rows[0]
+    assert [row[0].split()[0].rstrip("%\u202f\xa0") for row in figure.table.rows] == ["20", "50", "100"]
+    assert without[place] == primary(result).score(None) != with_both[place]
+    assert without[3 - place] == primary(result).score(second["by_data"][0])

@@ -39,6 +39,14 @@ def test_every_token_but_the_first_is_predicted_once_from_half_a_window_or_from_
     assert (scored[1:] == 1).all()
 
 
+@given(st.integers(2, 300), st.integers(1, 40))
+def test_side_by_side_every_token_but_the_first_is_predicted_once_by_its_only_window(count, context):
+    windows = list(scoring_windows(count, context, overlap=False))
+    np.testing.assert_array_equal(np.concatenate([window.targets for window in windows]), np.arange(1, count))
+    assert all(window.scored == window.stop - window.start for window in windows)
+    assert all(window.stop - window.start == context for window in windows[:-1])
+
+
 @given(st.integers(1, 5000))
 def test_position_ranges_cover_the_window_without_gaps(context):
     edges = position_edges(context)

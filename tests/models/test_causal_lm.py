@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from seqwise.core.errors import UserError
+from seqwise.models import causal_lm
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
@@ -41,6 +42,39 @@ def test_labels_that_are_shifted_already():
     torch.testing.assert_close(output.loss, cross_entropy(output.logits.flatten(0, 1), shifted.flatten(), ignore_index=-100))
     torch.testing.assert_close(output.loss, model(tokens, labels=tokens).loss)
     assert model(tokens).loss is None
+
+
+@pytest.mark.parametrize("given", ["labels", "shift_labels"])
+@pytest.mark.parametrize("items", [None, 5])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 2), (3, 8), (5, 71)])
+def test_the_loss_in_parts_is_the_loss_and_so_are_its_gradients(given, items, rows, columns, monkeypatch):
+    monkeypatch.setattr(causal_lm, "FEWEST_ROWS", 7)
+    monkeypatch.setattr(causal_lm, "LOGITS_AT_ONCE", 1)
+    model, tokens = model_of().double().train(), ids(rows, columns)
+    labels = tokens.clone()
+    labels[0, 0], labels[-1, columns // 2 + 1 :] = -100, -100
+    kwargs = {given: labels, "num_items_in_batch": items}
+    whole = model(tokens, skip_logits=False, **kwargs)
+    targets = labels if given == "shift_labels" else torch.cat((labels[:, 1:], torch.full((rows, 1), -100)), dim=1)
+    # the library takes its loss in float32
+    exact = cross_entropy(whole.logits.flatten(0, 1), targets.flatten(), reduction="sum") / (items or (targets != -100).sum())
+    parts = model(tokens, **kwargs)
+    assert parts.logits is None
+    torch.testing.assert_close(parts.loss, exact)
+    assert parts.loss.item() == pytest.approx(whole.loss.item(), rel=1e-6)
+    weights = list(model.parameters())
+    torch.testing.assert_close(torch.autograd.grad(parts.loss, weights), torch.autograd.grad(exact, weights))
+
+
+def test_logits_are_left_out_only_in_training_with_labels_and_a_vocabulary_that_is_worth_it():
+    tokens = ids()
+    model = model_of().train()
+    assert model(tokens).logits is not None
+    assert model(tokens, labels=tokens).logits is None
+    assert model.eval()(tokens, labels=tokens).logits is not None
+    assert model(tokens, labels=tokens, skip_logits=True).logits is None
+    small = model_of(vocab_size=30, embedding_size=12).train()
+    assert small(tokens, labels=tokens).logits is not None
 
 
 @torch.no_grad()

@@ -101,7 +101,7 @@ def test_attention_and_hybrids_carry_no_state_through_the_text():
 
 def test_the_loss_by_position_is_that_of_the_windows():
     model, stream = model_of(), stream_of(200)
-    outputs = TASK.outputs(model, stream)
+    outputs = TASK.outputs(model, stream, final=True)
     rows = TASK.breakdowns([outputs], [stream.truth], [stream.lengths], lambda scores: {"mean": float(scores[0].mean()), "ci95": None})
     found = {(row["from"], row["to"]): row for row in rows["by_position"]}
     starts = range(0, 199, CONTEXT // 2)
@@ -109,6 +109,14 @@ def test_the_loss_by_position_is_that_of_the_windows():
     assert found[0, 0]["predictions"] == len(first)
     assert found[0, 0]["mean"] == pytest.approx(np.mean(first), rel=1e-5)
     assert sum(row["predictions"] for row in rows["by_position"]) == stream.truth[:, 2:].sum()
+
+
+def test_while_it_trains_windows_stand_side_by_side_and_nothing_is_told_by_position():
+    model, stream = model_of(), stream_of(200)
+    outputs = TASK.outputs(model, stream)
+    alone = [one_by_one(model, stream.ids, start, min(start + CONTEXT, 199)) for start in range(0, 199, CONTEXT)]
+    assert outputs[:, 0].sum() == pytest.approx(math.log2(VOCABULARY) + sum(map(sum, alone)) + stream.extra.sum(), rel=1e-5)
+    assert TASK.breakdowns([outputs], [stream.truth], [stream.lengths], lambda _: {})["by_position"] == []
 
 
 def test_selection_takes_the_fewest_bits():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import platform
 from typing import Any
 
@@ -90,7 +91,7 @@ class Run:
         self._count_looks(plan, replicates)
         result = outcome.result(costs["models"], environment, self._limits())
         self._refit(engine, plan, result, finals, clock)
-        outcome.hand_over(result, self._texts(plan))
+        outcome.hand_over(result, self._texts())
         self._beside(result)
         write_scores(self.folder, outcome.table(result["models"]))
         return self._write(result, clock)
@@ -144,7 +145,7 @@ class Run:
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
-        self._outcome().hand_over(result, self._texts(read_json(self.folder.plan)))
+        self._outcome().hand_over(result, self._texts())
         self._beside(result)
         return self._write(result, clock)
 
@@ -163,16 +164,17 @@ class Run:
         lengths = [self.folder.examples(self.task.data, replicate, Split.TEST).lengths for replicate in replicates]
         return TestData([lengths[0]] * len(lengths) if plan["crossed"] else lengths, plan["crossed"], plan["test_share"])
 
-    def _splits(self, plan: dict[str, Any]) -> list[Any]:
+    @functools.cached_property
+    def _splits(self) -> list[Any]:
         """The splits of every replicate, drawn again as they were."""
-        return self.task.data.split(self.corpus, replicates=plan["protocol"]["replicates"], seed=self.options.seed).replicates
+        replicates = read_json(self.folder.plan)["protocol"]["replicates"]
+        return self.task.data.split(self.corpus, replicates=replicates, seed=self.options.seed).replicates
 
-    def _texts(self, plan: dict[str, Any]) -> Texts | None:
+    def _texts(self) -> Texts | None:
         """The texts of a replicate's test split, unless they are to stay out of the report."""
         if not self.options.samples:
             return None
-        splits = self._splits(plan)
-        return lambda replicate: self.task.data.test_texts(self.corpus, splits[replicate])
+        return lambda replicate: self.task.data.test_texts(self.corpus, self._splits[replicate])
 
     def _costs(self, engine: LocalEngine, plan: dict[str, Any], finals: dict[str, Finals]) -> dict[str, Any]:
         best = {c.name: best_replicate(self.task, finals[c.name]) for c in self.contenders}
@@ -180,7 +182,7 @@ class Run:
         folders = {name: self.folder.trial(finals[name].records[0]["job"]["fingerprint"]) / "model" for name in self.task.baselines}
         baselines = {name: str(place) for name, place in folders.items() if finals[name].status == "ok"}
         lengths = self.folder.examples(self.task.data, 0, Split.TRAIN).lengths
-        texts = self.task.data.typical_texts(self.corpus, self._splits(plan)[0], lengths, ROUNDS)
+        texts = self.task.data.typical_texts(self.corpus, self._splits[0], lengths, ROUNDS)
         try:
             return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), texts)])[0]
         except Exception as error:  # the scores must not be lost with the costs

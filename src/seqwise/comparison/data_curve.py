@@ -44,10 +44,15 @@ def fit(errors: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
     return np.linalg.lstsq(design, np.log(errors).T, rcond=None)[0].T
 
 
+def half_width(values: np.ndarray) -> np.ndarray:
+    """Of the 95 % t interval of the mean over replicates (R, ...)."""
+    return stdtrit(len(values) - 1, 0.975) * values.std(0, ddof=1) / np.sqrt(len(values))
+
+
 def interval(values: np.ndarray) -> tuple[float, float, float]:
     """Mean and 95 % t interval over replicates (R,)."""
-    half = -float(stdtrit(len(values) - 1, 0.025)) * float(values.std(ddof=1)) / np.sqrt(len(values))
-    return float(values.mean()), float(values.mean()) - half, float(values.mean()) + half
+    mean, half = float(values.mean()), float(half_width(values))
+    return mean, mean - half, mean + half
 
 
 def crossing(one: np.ndarray, other: np.ndarray, size: float) -> dict[str, Any] | None:
@@ -62,7 +67,7 @@ def crossing(one: np.ndarray, other: np.ndarray, size: float) -> dict[str, Any] 
         return None
     grid = np.log(size) + np.linspace(0, np.log(REACH), 400)
     values = difference[:, :1] + difference[:, 1:] * grid
-    mean, half = values.mean(0), -stdtrit(len(values) - 1, 0.025) * values.std(0, ddof=1) / np.sqrt(len(values))
+    mean, half = values.mean(0), half_width(values)
     turned = np.flatnonzero(np.diff(np.sign(mean)))
     if not len(turned) or np.sign(mean[0]) == 0:
         return None
@@ -88,8 +93,7 @@ def data_curve(models: list[dict[str, Any]], size: int, *, higher_is_better: boo
         errors = 1 - scores if higher_is_better else scores
         coefficients[name] = fit(errors, np.array([row["fraction"] * size for row in rows]))
     fits = {name: _described(found) for name, found in coefficients.items() if found is not None}
-    pairs = [(a, b) for a, b in itertools.combinations(fits, 2)]
-    met = {(a, b): crossing(coefficients[a], coefficients[b], size) for a, b in pairs}
+    met = {(a, b): crossing(coefficients[a], coefficients[b], size) for a, b in itertools.combinations(fits, 2)}
     return {
         "size": size,
         "fits": fits,

@@ -45,7 +45,7 @@ class Finals:
 
 
 def complete_replicates(folder: RunFolder, jobs: list[dict[str, Any]]) -> list[int]:
-    """Replicates in which every final run and baseline has a record."""
+    """Replicates in which every final run, baseline and training on a share of the data has a record."""
     waiting = {job["replicate"] for job in jobs if job["kind"] not in SEARCHES and folder.record(job["fingerprint"]) is None}
     return sorted({job["replicate"] for job in jobs} - waiting)
 

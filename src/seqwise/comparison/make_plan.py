@@ -81,12 +81,16 @@ def make_plan(
     per_epoch = Batches(facts.lengths, batch_size, 0).per_epoch
     machine = Machine(engine.workers, per_epoch, fixed, started)
     choice = _choice(setting, Calibration(setting, engine, folder, facts.test_share), machine)
-    if choice.replicates != len(splits.replicates):
-        splits = data.split(corpus, replicates=choice.replicates, seed=options.seed)
     data.share(corpus, folder.cache)
-    facts, *_ = [data.encode(corpus, part, encoding, folder.replicate(r)) for r, part in enumerate(splits.replicates)]
+    kept = choice.replicates == len(splits.replicates)
+    if not kept:
+        splits = data.split(corpus, replicates=choice.replicates, seed=options.seed)
+        facts = data.encode(corpus, splits.replicates[0], encoding, folder.replicate(0))
     for replicate, part in enumerate(splits.replicates):
-        _encode_outside(setting, corpus, part, folder.replicate(replicate))
+        if replicate:
+            data.encode(corpus, part, encoding, folder.replicate(replicate))
+        if replicate or not kept:
+            _encode_outside(setting, corpus, part, folder.replicate(replicate))
     return {
         "schema_version": 1,
         "seed": options.seed,
@@ -111,7 +115,7 @@ def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -
 def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
     """Encode a replicate's splits once more for every model from outside, with its own tokenizer and within its own longest input."""
     for name, external in setting.externals.items():
-        context = min(setting.context, external.longest or setting.context)
+        context = int(min(setting.context, external.longest))
         setting.task.data.encode_as(load_tokenizer(external.folder), corpus, splits, context, folder / name)
 
 
@@ -201,7 +205,7 @@ def _units(task: Task, folder: RunFolder, splits: SplitPlan) -> int:
     """Test units of all replicates together, or of each where they share them."""
     first, *others = range(len(splits.replicates))
     counted = [first] if splits.scheme != "cross-validation" else [first, *others]
-    return sum(len(folder.examples(task.data, replicate, Split.TEST).truth) for replicate in counted)
+    return sum(folder.examples(task.data, replicate, Split.TEST).units for replicate in counted)
 
 
 def decidable(task: Task, replicates: int, units: int, models: int, crossed: bool) -> float | None:

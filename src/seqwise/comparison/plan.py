@@ -98,7 +98,9 @@ class Setting:
         return self.task.flops_per_token(config, np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
 
     def wanted_epochs(self, target: int) -> float:
-        return self.task.wanted_epochs(target, int(self.lengths.sum()))
+        bodies = next((found for name, found in self.solved(target).items() if name not in self.externals), None)
+        parameters = self.count(bodies["modern"]).total if bodies else target
+        return self.task.wanted_epochs(parameters, int(self.lengths.sum()))
 
     def job(self, config: AnyConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""

@@ -96,21 +96,37 @@ def run_fraction(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict
     """The configuration that the final run kept, trained again from the start on a share of the data."""
     final = folder.record(job["after"][0])
     if final is None or final["status"] != "ok":
-        return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+        return _untrained(job) | {"status": "skipped"}
     kept = {name: final["job"][name] for name in ("hyperparameters", "config", "configuration", "edge")}
-    return run_refit(job | kept, folder, place)
+    return train_and_test(job | kept, folder, place, keep_model=False)
 
 
-def run_refit(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
-    """Train a configuration that was kept from the start, longer; read the test split once, with the best weights."""
+def train_and_test(
+    job: Mapping[str, Any], folder: RunFolder, place: Path, *, begun: Path | None = None, keep_model: bool = True
+) -> dict[str, Any]:
+    """Train a configuration to its end; then read the test split once, with the best weights.
+
+    Args:
+        begun: the folder of the search trial that is gone on from; None for a start from fresh weights.
+        keep_model: whether more than its answers is asked of the model.
+    """
     task: Task = TASKS[job["task"]]()
     trainer = build_trainer(job, folder, place)
-    trainer.resume()
+    if not trainer.resume() and begun is not None:
+        trainer.resume(begun)
     trainer.run(job["until"], Reporter(place / "progress.json", job["until"]))
     record = _record(job, trainer)
     if record["status"] == "ok":
-        _finish(trainer, task, job, folder, place, record)
+        model = _test(trainer, task, job, folder, place, record)
+        if keep_model:
+            model.save_pretrained(place / "model")
+            shutil.copytree(folder.replicate(job["replicate"]) / job["within"] / "tokenizer", place / "model", dirs_exist_ok=True)
     return record
+
+
+def _untrained(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A record, but for its status, of what was never trained."""
+    return {"schema_version": 1, "job": dict(job), "steps": 0, "seconds": 0.0, "best": None, "curve": []}
 
 
 def _record(job: Mapping[str, Any], trainer: Trainer) -> dict[str, Any]:
@@ -151,7 +167,7 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     ends = reached_ends(record["job"]["point"] for record in kept.values() if record)
     own = kept[job["model"]]
     if not ends or own is None:
-        return {"schema_version": 1, "job": dict(job), "status": "skipped", "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+        return _untrained(job) | {"status": "skipped"}
     point = extended(own["job"]["point"], ends)
     dimensions = shared(task, external="external" in job["config"])
     names_beyond = [dimensions[index].name for index in sorted({index for index, _ in ends})]
@@ -169,35 +185,28 @@ def run_final(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[st
         return _nothing_to_finish(job, tried)
     own = job | {"hyperparameters": chosen["job"]["hyperparameters"], "config": chosen["job"]["config"]}
     own |= {"configuration": chosen["job"]["configuration"], "edge": chosen["job"]["edge"]}
-    trainer = build_trainer(own, folder, place)
-    if not trainer.resume():
-        trainer.resume(folder.trial(chosen["job"]["fingerprint"]))
-    trainer.run(job["until"], Reporter(place / "progress.json", job["until"]))
-    record = _record(own, trainer)
-    if record["status"] == "ok":
-        _finish(trainer, task, own, folder, place, record)
-    return record
+    return train_and_test(own, folder, place, begun=folder.trial(chosen["job"]["fingerprint"]))
 
 
 def _nothing_to_finish(job: Mapping[str, Any], tried: list[dict[str, Any]]) -> dict[str, Any]:
     """The record where no configuration is left: diverged, or failed where not one of them got so far as to diverge."""
     errors = [record["error"] for record in tried if record["status"] == "failed"]
-    record = {"schema_version": 1, "job": dict(job), "steps": 0, "seconds": 0.0, "best": None, "curve": []}
+    record = _untrained(job)
     if len(errors) == len(tried):
         return record | {"status": "failed", "error": f"every configuration failed: {errors[0] if errors else 'no record'}"}
     return record | {"status": "diverged"}
 
 
-def _finish(trainer: Trainer, task: Task, job: Mapping[str, Any], folder: RunFolder, place: Path, record: dict[str, Any]) -> None:
+def _test(trainer: Trainer, task: Task, job: Mapping[str, Any], folder: RunFolder, place: Path, record: dict[str, Any]) -> Any:
+    """The model with its best weights, after it has answered the test split."""
     model = trainer.bare_model
     load_weights(model, trainer.best_weights)
     model.eval()
-    model.save_pretrained(place / "model")
-    shutil.copytree(folder.replicate(job["replicate"]) / job["within"] / "tokenizer", place / "model", dirs_exist_ok=True)
     test = _examples(job, folder, Split.TEST)
     outputs = task.outputs(model, test, final=True)
     save_outputs(place / "test.safetensors", outputs, test.truth)
     record["test"] = task.metrics(outputs, test.truth)
+    return model
 
 
 def run_baseline(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict[str, Any]:
@@ -226,7 +235,7 @@ KINDS: dict[str, Callable[[Mapping[str, Any], RunFolder, Path], dict[str, Any]]]
     "extension": run_extension,
     "final": run_final,
     "fraction": run_fraction,
-    "refit": run_refit,
+    "refit": train_and_test,
     "baseline": run_baseline,
 }
 

@@ -20,6 +20,12 @@ class UserError(ValueError):
         self.message, self.expected, self.fix = message, expected, fix
 
 
+def first_line(error: BaseException) -> str:
+    """What another library said, in one line; the error's name where it said nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """The sentence that helps with a misspelt name."""
     import difflib

@@ -3,13 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from seqwise.core.errors import UserError
-from seqwise.core.files import atomic_path
+from seqwise.data.arrays import Arrays
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +19,7 @@ CHUNK = 50
 
 
 @dataclasses.dataclass(frozen=True)
-class TokenSet:
+class TokenSet(Arrays):
     """Encoded examples: example i is ``flat[offsets[i]:offsets[i + 1]]``.
 
     Args:
@@ -29,6 +28,8 @@ class TokenSet:
         labels: int64 [n] class numbers.
         pad: int64 [], the token that fills up short rows.
     """
+
+    what: ClassVar[str] = "encoded examples"
 
     flat: np.ndarray
     offsets: np.ndarray
@@ -42,6 +43,11 @@ class TokenSet:
     def lengths(self) -> np.ndarray:
         """Tokens of every example."""
         return np.diff(self.offsets)
+
+    @property
+    def units(self) -> int:
+        """What statistics take as independent: the examples."""
+        return len(self)
 
     @property
     def truth(self) -> np.ndarray:
@@ -60,24 +66,6 @@ class TokenSet:
         offsets = np.concatenate([[0], np.cumsum([len(example) for example in ids], dtype=np.int64)]).astype(np.int64)
         flat = np.fromiter((token for example in ids for token in example), np.int32, offsets[-1])
         return cls(flat, offsets, np.asarray(labels, np.int64), np.asarray(pad, np.int64))
-
-    def save(self, path: Path) -> None:
-        """One safetensors file, written atomically."""
-        from safetensors.numpy import save_file
-
-        with atomic_path(path) as temporary:
-            save_file({field.name: getattr(self, field.name) for field in dataclasses.fields(self)}, temporary)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Raises :class:`UserError` when the file is damaged."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return cls(**load_file(path))
-        except (SafetensorError, TypeError) as error:
-            raise UserError(f"{path} is not a file of encoded examples ({error})", fix="delete it, it is written again") from error
 
 
 class CutShare(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seqwise.core.errors import UserError
+from seqwise.core.errors import UserError, first_line
 from seqwise.data.tables import Table, content_hash, read_table
 
 UNLABELLED = -1
@@ -58,9 +58,8 @@ def _load(source: str, name: str) -> Any:
     except UserError:
         raise
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{source} cannot be loaded ({said})", fix="check the name and the configuration, and that the hub can be reached"
+            f"{source} cannot be loaded ({first_line(error)})", fix="check the name and the configuration, and that the hub can be reached"
         ) from error
     raise UserError(
         f"there is no data set {source}", expected="a name on the Hugging Face hub or a local folder", fix="check the name and the network"

@@ -3,13 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from seqwise.core.errors import UserError
-from seqwise.core.files import atomic_path
+from seqwise.data.arrays import Arrays
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,7 +21,7 @@ BITS_OF_A_BYTE = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
-class TokenStream:
+class TokenStream(Arrays):
     """Encoded running text.
 
     Args:
@@ -31,6 +30,8 @@ class TokenStream:
         extra: float32 (T,), bits to add to a token's own: an unknown character is spelled out in bytes of 8 bits each.
         size: int64 (2,), bytes of the text and tokens of a training window.
     """
+
+    what: ClassVar[str] = "encoded text"
 
     ids: np.ndarray
     starts: np.ndarray
@@ -68,8 +69,9 @@ class TokenStream:
         """(U, 2 + P): bytes and tokens of each block, and the predictions made in it at each range of positions."""
         columns = [np.full(self.units, self.bytes / self.units), np.bincount(self.unit_of, minlength=self.units)]
         counts = np.zeros((self.units, len(position_edges(self.context)) - 1))
+        ranges = position_ranges(self.context)
         for window in scoring_windows(len(self.ids), self.context):
-            np.add.at(counts, (self.unit_of[window.targets], window.ranges(self.context)), 1)
+            np.add.at(counts, (self.unit_of[window.targets], ranges[: window.stop - window.start]), 1)
         return np.column_stack([*columns, counts])
 
     def part(self, share: float, seed: int) -> Self:
@@ -78,29 +80,16 @@ class TokenStream:
         size = int(self.starts[count]) if count < len(self) else self.bytes
         return type(self)(self.ids[:count], self.starts[:count], self.extra[:count], np.array([size, self.context]))
 
-    def save(self, path: Path) -> None:
-        """One safetensors file, written atomically."""
-        from safetensors.numpy import save_file
-
-        with atomic_path(path) as temporary:
-            save_file({field.name: np.ascontiguousarray(getattr(self, field.name)) for field in dataclasses.fields(self)}, temporary)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Raises :class:`UserError` when the file is damaged."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return cls(**load_file(path))
-        except (SafetensorError, TypeError) as error:
-            raise UserError(f"{path} is not a file of encoded text ({error})", fix="delete it, it is written again") from error
-
 
 def position_edges(context: int) -> np.ndarray:
     """0, 1, 2, 4, ... context: the ranges of positions in a window for which the loss is told apart."""
     powers = 2 ** np.arange(max(1, (context - 1).bit_length()))
     return np.unique([0, *powers, context])
+
+
+def position_ranges(context: int) -> np.ndarray:
+    """The range (context,) that each prediction of a window belongs to."""
+    return np.searchsorted(position_edges(context), np.arange(context), side="right") - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,17 +104,14 @@ class Window:
     def targets(self) -> np.ndarray:
         return np.arange(self.start + 1, self.stop + 1)
 
-    def ranges(self, context: int) -> np.ndarray:
-        """The range of positions that each prediction belongs to."""
-        return np.searchsorted(position_edges(context), np.arange(self.stop - self.start), side="right") - 1
 
+def scoring_windows(count: int, context: int, *, overlap: bool = True) -> Iterator[Window]:
+    """Windows of ``context`` tokens whose scored parts make up predictions 1 to count - 1, each once.
 
-def scoring_windows(count: int, context: int) -> Iterator[Window]:
-    """Windows of ``context`` tokens, half a window apart, whose scored parts make up predictions 1 to count - 1, each once.
-
-    The state starts anew in each; the first is scored as a whole, of the others the second half.
+    The state starts anew in each. With ``overlap`` they are half a window apart: the first is scored as a whole, of the others the
+    second half. Without it they stand side by side and all are scored as a whole.
     """
-    stride, done = max(1, context // 2), 0
+    stride, done = max(1, context // 2) if overlap else context, 0
     for start in range(0, count - 1, stride):
         stop = min(start + context, count - 1)
         if stop > done:

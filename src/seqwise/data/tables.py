@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seqwise.core.errors import UserError
+from seqwise.core.errors import UserError, first_line
 from seqwise.core.registry import Registry
 from seqwise.data.delimited import Delimited, parse_csv, parse_tsv
 
@@ -214,7 +214,7 @@ def _parquet(data: bytes, source: str, header: bool | None) -> Delimited:
     try:
         columns = pyarrow.parquet.read_table(io.BytesIO(data)).to_pydict()
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{source} is not a whole parquet file ({str(error).splitlines()[0]})", fix="write or download it again") from error
+        raise UserError(f"{source} is not a whole parquet file ({first_line(error)})", fix="write or download it again") from error
     if not columns or not len(next(iter(columns.values()))):
         raise UserError(f"{source} holds no rows", expected="a table with rows of text and label")
     return Delimited(columns)

@@ -1,4 +1,4 @@
-"""What a model costs, from its configuration alone: parameters, floating-point operations, state."""
+"""What a model costs: parameters, floating-point operations, state; of ours from the configuration alone."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -44,12 +44,13 @@ def count_parameters(config: SeqwiseConfig, num_labels: int | None = None, *, vo
 
 
 def count_of_model(model: Any) -> ParameterCount:
-    """The parameters of a model itself, whoever made it; a table of learned positions belongs to the embedding."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    tables = {id(part.weight): part.weight for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part is not None}
-    embedding = sum(table.numel() for table in tables.values())
-    positions = sum(parameter.numel() for name, parameter in model.named_parameters() if name.endswith("positions.table.weight"))
-    return ParameterCount(total=total, embedding=embedding + positions)
+    """The parameters of a model itself, whoever made it: every table that is looked up belongs to the embedding, and the output's."""
+    import torch
+
+    tables = [part for part in model.modules() if isinstance(part, torch.nn.Embedding)]
+    output = model.get_output_embeddings()
+    weights = {id(part.weight): part.weight.numel() for part in [*tables, *([output] if output is not None else [])]}
+    return ParameterCount(total=sum(parameter.numel() for parameter in model.parameters()), embedding=sum(weights.values()))
 
 
 def forward_flops(config: SeqwiseConfig, length: int, *, vocabulary_head: bool = False) -> int:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.nn.functional import linear_cross_entropy, pad
 from transformers import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
@@ -11,6 +12,10 @@ from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.state import SeqwiseCache
+
+WORTH_SKIPPING = 4
+"""Times the embedding's width that a vocabulary must have for the loss in parts to be faster."""
+LOGITS_AT_ONCE, FEWEST_ROWS = 2**20, 128
 
 
 class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
@@ -49,6 +54,7 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         output_hidden_states: bool | None = None,
+        skip_logits: bool | None = None,
         **kwargs,
     ) -> CausalLMOutputWithPast:
         """Logits (B, T, V) of the token after each column, zero at padding; inputs and state as in :class:`SeqwiseModel`.
@@ -57,16 +63,46 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
             labels: (B, T), usually the token ids themselves, for the loss in nats per token: column t is compared with the logits
                 of column t - 1. -100 is left out, which padding is to be, and in a left-padded row the first real token too.
             logits_to_keep: compute the logits of this many last columns alone, or of the columns of an index (K,); 0 for all.
+            skip_logits: compute the loss in parts, which never holds all logits and takes about half the time, and return None for
+                them; None does so in training with labels and a vocabulary that is worth it.
             kwargs: for the loss: ``shift_labels`` (B, T), labels that already stand at the column that predicts them, and
                 ``num_items_in_batch``, the count to divide the sum by in place of this batch's.
         """
         output = self.model(input_ids, attention_mask, past_key_values, inputs_embeds, use_cache, output_hidden_states)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(self.head_projection(output.last_hidden_state[:, kept]))
-        loss = None
-        if labels is not None or kwargs.get("shift_labels") is not None:
-            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        hidden = self.head_projection(output.last_hidden_state[:, kept])
+        labelled = labels is not None or kwargs.get("shift_labels") is not None
+        if skip_logits is None:
+            skip_logits = self.training and labelled and self.config.vocab_size >= WORTH_SKIPPING * self.config.embedding_size
+        logits = loss = None
+        if skip_logits:
+            loss = self._loss_in_parts(hidden, labels, **kwargs) if labelled else None
+        else:
+            logits = self.lm_head(hidden)
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs) if labelled else None
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=output.past_key_values, hidden_states=output.hidden_states)
+
+    def _loss_in_parts(
+        self,
+        hidden: Tensor,
+        labels: Tensor | None,
+        shift_labels: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        ignore_index: int = -100,
+        **_: Any,
+    ) -> Tensor:
+        """The loss of the library's ``ForCausalLMLoss``, by torch's fused projection and cross entropy."""
+        targets = pad(labels, (0, 1), value=ignore_index)[:, 1:] if shift_labels is None else shift_labels
+        rows = max(FEWEST_ROWS, LOGITS_AT_ONCE // self.config.vocab_size)
+        loss = linear_cross_entropy(
+            hidden.flatten(0, 1),
+            self.lm_head.weight,
+            targets.flatten().to(hidden.device),
+            reduction="mean" if num_items_in_batch is None else "sum",
+            ignore_index=ignore_index,
+            options=nn.LinearCrossEntropyOptions(batch_chunk_size=rows),
+        )
+        return loss if num_items_in_batch is None else loss / num_items_in_batch
 
     def prepare_inputs_for_generation(
         self,

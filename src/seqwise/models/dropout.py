@@ -32,15 +32,11 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
-class TokenDropout(nn.Module):
+class TokenDropout(Dropout):
     """In training, zero whole tokens with probability ``p`` and leave the others as they are.
 
     Word dropout (Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text Classification").
     """
-
-    def __init__(self, p: float):
-        super().__init__()
-        self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqwise.core.errors import UserError
-from seqwise.models.accounting import ParameterCount
+from seqwise.core.errors import UserError, first_line
+from seqwise.models.accounting import ParameterCount, count_of_model
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
@@ -25,9 +25,9 @@ class External:
         name: of the contender.
         folder: where its files lie.
         sha256: over its weights, configuration and tokenizer.
-        count: parameters; the input embedding apart.
+        count: parameters; the tables of embeddings apart.
         flops: floating-point operations of the matrix products for one token, forwards, attention scores left out.
-        longest: tokens that it can read; None where there is no limit.
+        longest: tokens that it can read; infinite where there is no limit.
     """
 
     name: str
@@ -35,7 +35,7 @@ class External:
     sha256: str
     count: ParameterCount
     flops: float
-    longest: int | None
+    longest: float
 
     body: ClassVar[str] = "modern"
 
@@ -70,9 +70,8 @@ def _fetch(source: str, name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(FILES)))
     except Exception as error:  # no such name, no network, no access: the library has a class for each
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{source} is neither a folder here nor to be had from the hub ({said})", fix="check the name and the network"
+            f"{source} is neither a folder here nor to be had from the hub ({first_line(error)})", fix="check the name and the network"
         ) from error
 
 
@@ -114,19 +113,18 @@ def load_external(folder: Path | str, auto_class: str, *, dropout: float | None 
     import torch
     import transformers
 
+    tokenizer = load_tokenizer(folder)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **changes)
         for name, value in vars(config).items() if dropout is not None else ():
             if "drop" in name and type(value) is float:
                 setattr(config, name, dropout)
-        config.pad_token_id = pad_token(load_tokenizer(folder))
+        config.pad_token_id = pad_token(tokenizer)
         model, info = getattr(transformers, auto_class).from_pretrained(
             folder, config=config, use_safetensors=True, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
-        raise UserError(
-            f"{folder} cannot be loaded as {auto_class}: {str(error).splitlines()[0]}", expected="a model of that kind"
-        ) from error
+        raise UserError(f"{folder} cannot be loaded as {auto_class}: {first_line(error)}", expected="a model of that kind") from error
     own = [name for name in model.state_dict() if name.startswith(f"{model.base_model_prefix}.")]
     body = [name for name in info["missing_keys"] if name in own]
     head = [] if "SequenceClassification" in auto_class else [name for name in info["missing_keys"] if name not in body]
@@ -141,17 +139,13 @@ def load_external(folder: Path | str, auto_class: str, *, dropout: float | None 
 def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External:
     """Look at a model from outside. Raises :class:`UserError` as the parts do, and for one that sees the future."""
     folder = find(source)
-    load_tokenizer(folder)
     model = load_external(folder, auto_class, **changes)
-    total, table = sum(value.numel() for value in model.parameters()), model.get_input_embeddings().weight.numel()
     causal = "CausalLM" in auto_class
     if causal and not is_causal(model):
         raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")
-    tied = causal and model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    flops = 2.0 * (total - table + (table if tied else 0))
-    longest = longest_input(model.config)
-    count = ParameterCount(total=total, embedding=table)
-    return External(name, str(folder), _hash(folder), count, flops, None if longest == math.inf else int(longest))
+    count = count_of_model(model)
+    head = model.get_output_embeddings().weight.numel() if causal else 0
+    return External(name, str(folder), _hash(folder), count, 2.0 * (count.non_embedding + head), longest_input(model.config))
 
 
 def is_causal(model: Any) -> bool:

@@ -11,30 +11,31 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from seqwise.data.streams import TokenStream, Window, bits_to_units, position_edges, scoring_windows
+from seqwise.data.streams import TokenStream, Window, bits_to_units, position_edges, position_ranges, scoring_windows
 
-LOGITS_PER_BATCH = 16_000_000
+LOGITS_PER_BATCH = 4_000_000
 SEGMENTS = 16
 """Parts of the text that are read side by side where the state is carried through; each begins without one."""
 
 
 @torch.inference_mode()
-def scored_bits(model: nn.Module, stream: TokenStream) -> tuple[np.ndarray, np.ndarray]:
-    """Bits (T,) of each token in half-overlapping windows, and bits (U, P) of all predictions by range of positions.
+def scored_bits(model: nn.Module, stream: TokenStream, *, overlap: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Bits (T,) of each token in windows, as :func:`scoring_windows` draws them, and bits (U, P) of all predictions by range of positions.
 
     The first token, which nothing stands before, costs log2 of the vocabulary.
     """
     bits = np.zeros(len(stream))
     bits[0] = math.log2(model.config.vocab_size)
     positions = np.zeros((stream.units, len(position_edges(stream.context)) - 1))
-    for window, row in _window_bits(model, stream):
+    ranges = position_ranges(stream.context)
+    for window, row in _window_bits(model, stream, overlap):
         bits[window.targets[-window.scored :]] = row[-window.scored :]
-        np.add.at(positions, (stream.unit_of[window.targets], window.ranges(stream.context)), row)
+        np.add.at(positions, (stream.unit_of[window.targets], ranges[: len(row)]), row)
     return bits, positions
 
 
-def _window_bits(model: nn.Module, stream: TokenStream) -> Iterator[tuple[Window, np.ndarray]]:
-    windows = list(scoring_windows(len(stream), stream.context))
+def _window_bits(model: nn.Module, stream: TokenStream, overlap: bool) -> Iterator[tuple[Window, np.ndarray]]:
+    windows = list(scoring_windows(len(stream), stream.context, overlap=overlap))
     together = max(1, LOGITS_PER_BATCH // (stream.context * model.config.vocab_size))
     for first in range(0, len(windows), together):
         group = windows[first : first + together]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqwise.core.errors import UserError
-from seqwise.core.files import write_json, write_text
+from seqwise.core.files import read_json, write_json, write_text
 from seqwise.data.batching import CutShare
 from seqwise.data.corpora import TextCorpus, load_text_corpus, split_corpus
 from seqwise.data.splits import Split, SplitPlan
@@ -20,7 +20,7 @@ from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
 CONTEXT = 256
 TOKENS_PER_STEP = 2048
-VALIDATION_CHARACTERS = 200_000
+VALIDATION_CHARACTERS = 100_000
 """Validation chooses among trials many times over: pieces of it, evenly spaced, are enough for that."""
 BETWEEN_DOCUMENTS = "\n\n"
 LONG_LINE = 40
@@ -58,19 +58,22 @@ class RunningText(TaskData):
             self._encode(splits, encoding, first)
         if not folder.exists():
             shutil.copytree(first, folder, copy_function=_link)
-        streams = {split: TokenStream.load(folder / f"{split}.safetensors") for split in Split}
-        return EncodedFacts(streams[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(streams[Split.TEST]) / len(streams[Split.VALIDATION]))
+        facts = read_json(first / "encoded.json")
+        return EncodedFacts(np.full(facts["windows"], encoding.context), CutShare(0.0, 0.0), facts["test_share"])
 
     def _encode(self, splits: TextSplits, encoding: Encoding, folder: Path) -> None:
         tokenizer = train_tokenizer(encoding.tokenizer, list(chunks(splits.texts[Split.TRAIN])), encoding.context)
-        self.encode_as(tokenizer, None, splits, encoding.context, folder)
-        write_json(folder / "encoded.json", {"context": encoding.context})
+        streams = self._write(tokenizer, splits, encoding.context, folder)
+        test_share = len(streams[Split.TEST]) / len(streams[Split.VALIDATION])
+        write_json(folder / "encoded.json", {"windows": len(streams[Split.TRAIN].lengths), "test_share": test_share})
 
-    def encode_as(self, tokenizer: Any, corpus: TextCorpus | None, splits: TextSplits, context: int, folder: Path) -> None:
+    def encode_as(self, tokenizer: Any, corpus: TextCorpus, splits: TextSplits, context: int, folder: Path) -> None:
         """Raises :class:`UserError` where a tokenizer from outside does not keep the text, whose bits would then be too few."""
-        texts = dict(splits.texts)
-        if corpus is not None:
-            check_exact(tokenizer, texts[Split.TEST], f"the tokenizer of '{folder.name}'")
+        check_exact(tokenizer, splits.texts[Split.TEST], f"the tokenizer of '{folder.name}'")
+        self._write(tokenizer, splits, context, folder)
+
+    def _write(self, tokenizer: Any, splits: TextSplits, context: int, folder: Path) -> dict[Split, TokenStream]:
+        texts, streams = dict(splits.texts), {}
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
         tokenizer.model_max_length = context
         tokenizer.save_pretrained(folder / "tokenizer")
@@ -79,6 +82,8 @@ class RunningText(TaskData):
             check_long_enough(stream, f"the {split} text")
             stream.save(folder / f"{split}.safetensors")
             write_text(folder / f"{split}.txt", text)
+            streams[split] = stream
+        return streams
 
     def share(self, corpus: TextCorpus, cache: Path) -> None:
         """Nothing: every replicate's folder holds its texts."""

@@ -14,7 +14,7 @@ from torch import nn
 from seqwise.models.accounting import ParameterCount
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.external import longest_input
-from seqwise.tasks.task_data import Examples, TaskData
+from seqwise.tasks.task_data import TaskData
 
 Estimator = Callable[[list[np.ndarray]], dict[str, Any]]
 """From R arrays of per-unit scores (U,) to their mean and 95 % interval, JSON-ready."""
@@ -154,11 +154,11 @@ class Task(abc.ABC):
     def range_of(self, metric: str) -> tuple[float, float]:
         return self.ranges.get(metric, (0.0, math.inf))
 
-    def wanted_epochs(self, target: int, tokens: int) -> float:
+    def wanted_epochs(self, parameters: int, tokens: int) -> float:
         """Passes over the training data that a final run should see.
 
         Args:
-            target: non-embedding parameters.
+            parameters: of a model, all of them.
             tokens: tokens of the training data.
         """
         return 5.0
@@ -215,6 +215,3 @@ def load_outputs(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
     found = load_file(path)
     return found["outputs"], found["truth"]
-
-
-__all__ = ["Estimator", "Examples", "Feed", "FittedBaseline", "Task", "Told", "load_outputs", "save_outputs"]

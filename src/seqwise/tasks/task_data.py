@@ -38,11 +38,15 @@ class Examples(Protocol):
 
     Attributes:
         lengths: tokens of every training example.
+        units: how many of them statistics take as independent.
         truth: what answers are held against, one row per unit.
     """
 
     @property
     def lengths(self) -> np.ndarray: ...
+
+    @property
+    def units(self) -> int: ...
 
     @property
     def truth(self) -> np.ndarray: ...

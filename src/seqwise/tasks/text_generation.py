@@ -18,6 +18,7 @@ from seqwise.data.streams import PackedFeed, TokenStream, bits_to_units, positio
 from seqwise.models.accounting import ParameterCount, count_parameters, flops_per_token
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.external import longest_input
+from seqwise.models.writing import continuation, tokens_of
 from seqwise.tasks.language_scoring import baseline_outputs, carried_bits, scored_bits
 from seqwise.tasks.running_text import RunningText
 from seqwise.tasks.task import Estimator, FittedBaseline, Task, Told
@@ -56,7 +57,7 @@ class TextGeneration(Task):
     data = RunningText()
     assumed_spread = (0.01, 0.1)
     """Bits per byte: of trainings, and of a block of about 2,000 bytes."""
-    dropout = (0.0, 0.3)
+    dropout = (0.0, 0.2)
     token_dropout = 0.0
 
     @property
@@ -75,9 +76,15 @@ class TextGeneration(Task):
         return WindowFeed(self, train, validation, batch_size=batch_size, seed=seed)
 
     def outputs(self, model: nn.Module, stream: TokenStream, *, final: bool = False) -> np.ndarray:
-        """(U, 2 + P) bits: of each block, with the state carried through (NaN where it was not), and by range of positions."""
-        bits, positions = scored_bits(model, stream)
+        """(U, 2 + P) bits: of each block, with the state carried through (NaN where it was not), and by range of positions.
+
+        Only ``final`` ones are of half-overlapping windows; what chooses on validation takes windows side by side, half the work, and
+        tells nothing by position.
+        """
+        bits, positions = scored_bits(model, stream, overlap=final)
         carried = np.full(stream.units, np.nan)
+        if not final:
+            positions = np.full_like(positions, np.nan)
         if final and model.config.model_type == "seqwise" and "attention" not in model.config.layer_types:
             carried = bits_to_units(stream, carried_bits(model, stream))
         return np.column_stack([bits_to_units(stream, bits), carried, positions])
@@ -102,9 +109,9 @@ class TextGeneration(Task):
     def selection_key(self, scores: Mapping[str, float]) -> tuple[float, ...]:
         return (-scores["bits_per_byte"],)
 
-    def wanted_epochs(self, target: int, tokens: int) -> float:
-        """20 tokens for every parameter."""
-        return TOKENS_PER_PARAMETER * target / tokens
+    def wanted_epochs(self, parameters: int, tokens: int) -> float:
+        """20 tokens for every parameter, those of the embedding included."""
+        return TOKENS_PER_PARAMETER * parameters / tokens
 
     def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
         """Fitted once for all replicates, whose text is the same."""
@@ -212,13 +219,10 @@ def _tokenizer(folder: Path) -> Any:
 
 
 def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
-    """What a finished model writes after the prompt, sampled with a fixed seed."""
+    """What a finished model writes after the end of the prompt that it can take, sampled with a fixed seed."""
     model, tokenizer = task.load(folder), _tokenizer(folder)
-    ids = tokenizer(prompt, add_special_tokens=False, return_tensors="pt", verbose=False).input_ids
-    new = int(min(CONTINUATION_TOKENS, longest_input(model.config) - 1))
-    ids = ids[:, -int(max(1, min(ids.shape[1], longest_input(model.config) - new))) :]
-    sampled = {"do_sample": True, "temperature": 0.8, "top_k": 50, "pad_token_id": tokenizer.pad_token_id or 0}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, **sampled)
-    return tokenizer.decode(written[0, ids.shape[1] :], clean_up_tokenization_spaces=False)
+    longest = longest_input(model.config)
+    new = int(min(CONTINUATION_TOKENS, longest - 1))
+    ids = tokens_of(tokenizer, prompt)
+    ids = ids[:, -int(max(1, min(ids.shape[1], longest - new))) :]
+    return continuation(model, tokenizer, ids, seed=0, max_new_tokens=new, do_sample=True, temperature=0.8, top_k=50)
