@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -14,7 +15,7 @@ import seqwise
 from seqwise.cli import main
 from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
 
-VERBS = ("compare", "train", "evaluate", "predict", "models", "report", "doctor")
+VERBS = ("compare", "train", "evaluate", "predict", "generate", "models", "report", "doctor")
 
 
 @pytest.fixture
@@ -49,6 +50,12 @@ def test_help(call, verb):
     out, err = call(verb, "--help")
     assert f"seqwise {verb}" in out
     assert err == ""
+
+
+def test_as_a_module_it_is_the_same_command():
+    done = subprocess.run([sys.executable, "-m", "seqwise", "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(verb in done.stdout for verb in VERBS)
 
 
 def test_the_list_of_verbs_is_complete(call):
