@@ -16,8 +16,18 @@ def loaded(finished_text):
 def test_pieces_that_are_streamed_make_up_the_text(loaded):
     pieces: list[str] = []
     whole = generate(*loaded, "the film", Sampling(tokens=30), pieces.append)
-    assert len(pieces) > 1
-    assert "".join(pieces) == whole
+    assert len(pieces) > 2
+    assert "".join(pieces) == "the film" + whole
+    pieces.clear()
+    beams = generate(*loaded, "the film", Sampling(tokens=5, temperature=0, beams=2), pieces.append)
+    assert pieces == ["the film", beams]
+
+
+def test_nothing_is_said_before_the_prompt_is_found_possible(loaded):
+    pieces: list[str] = []
+    with pytest.raises(seqwise.UserError, match="the prompt is empty"):
+        generate(*loaded, "", Sampling(tokens=5), pieces.append)
+    assert pieces == []
 
 
 def test_a_seed_gives_the_same_text_and_zero_temperature_the_likeliest(loaded):
@@ -82,7 +92,7 @@ def test_a_prompt_beyond_learned_positions_is_a_user_error(tmp_path):
 
     config = SeqwiseConfig(vocab_size=9, layer_types=["attention"] * 2, position_embedding="learned", max_position_embeddings=16)
     with pytest.raises(seqwise.UserError, match="beyond the 16 positions"):
-        generate(SeqwiseForCausalLM(config), Letters(), "x" * 15, Sampling(tokens=2))
+        generate(SeqwiseForCausalLM(config), Letters(), "x" * 15, Sampling(tokens=3))
 
 
 def test_the_verb_streams_reads_standard_input_and_gives_json(finished_text, run_cli, monkeypatch):

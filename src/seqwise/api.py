@@ -176,6 +176,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores of a run's recommended model on labelled data, or of its language model on text; intervals are over examples or blocks."""
     if _is_language_model(Path(source)):
+        for name, value in (("target", target), ("header", header)):
+            if value is not None:
+                raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
         return _evaluate_text(str(source), data, text)
     from seqwise.data.readers import load_corpus
     from seqwise.predictor import load_predictor
@@ -217,13 +220,14 @@ def _evaluate_text(source: str, data: str, text: str | None) -> dict[str, Any]:
     if model.config.model_type != "seqwise":
         check_exact(tokenizer, whole, f"the tokenizer of {source}")
     stream = encode_text(tokenizer, whole, window_of(model, tokenizer))
-    check_long_enough(stream, data)
+    check_long_enough(stream, data, fix="more text")
     outputs = task.outputs(model, stream, final=True)
     scores = _with_intervals(task, outputs, stream.truth)
     note = "the model was trained on this text: these scores do not say how it does on new text" if _trained_on(source, data) else None
+    run = (Path(source) / "comparison.json").exists()
     return {
         "model": source,
-        "name": Path(source).name,
+        "name": read_result(Path(source))["best"]["name"] if run else Path(source).name,
         "data": data,
         "examples": stream.units,
         "counted": "blocks of text",

@@ -86,7 +86,8 @@ def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_tex
     """The prompt's continuation.
 
     Args:
-        on_text: called with each new piece of text as soon as it is known; not for more than one beam.
+        on_text: called with the prompt once it is found possible, then with each new piece of text as soon as it is known, or with
+            the whole where there are several beams.
 
     Raises :class:`UserError` where the prompt holds no token, or is longer than the model's table of positions allows.
     """
@@ -94,13 +95,19 @@ def generate(model: Any, tokenizer: Any, prompt: str, sampling: Sampling, on_tex
     if ids.shape[1] == 0:
         raise UserError("the prompt is empty", fix="give some text to go on from")
     _check_length(model, ids.shape[1], sampling.tokens)
-    streamer = _streamer(tokenizer, on_text) if on_text and sampling.beams == 1 else None
-    return continuation(model, tokenizer, ids, seed=sampling.seed, streamer=streamer, **sampling.arguments())
+    if on_text is None:
+        return continuation(model, tokenizer, ids, seed=sampling.seed, **sampling.arguments())
+    on_text(prompt)
+    streamer = _streamer(tokenizer, on_text) if sampling.beams == 1 else None
+    written = continuation(model, tokenizer, ids, seed=sampling.seed, streamer=streamer, **sampling.arguments())
+    if streamer is None:
+        on_text(written)
+    return written
 
 
 def _check_length(model: Any, prompt: int, new: int) -> None:
     longest = longest_input(model.config)
-    if prompt + new > longest:
+    if prompt + new - 1 > longest:  # the last new token is not read
         raise UserError(
             f"{prompt} tokens of prompt and {new} new ones are beyond the {longest:.0f} positions of the model",
             fix="a shorter prompt or fewer --tokens; recurrent models and rotary positions of ours have no such limit",

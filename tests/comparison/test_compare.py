@@ -26,6 +26,7 @@ from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 from seqwise.data.readers import load_corpus
 from seqwise.data.splits import make_splits
+from seqwise.tasks import TASKS
 from seqwise.tasks.task import load_outputs
 from seqwise.tasks.text_classification import TextClassification
 from tiny import CONFIGURATIONS, FAMILIES, REPLICATES, STEPS
@@ -170,7 +171,7 @@ def test_the_same_call_returns_what_is_there(finished, tiny_csv):
 
 def test_another_call_is_refused_and_changes_nothing(finished, tiny_csv):
     before = sorted(path for path in finished.path.rglob("*"))
-    with pytest.raises(UserError, match="other options"):
+    with pytest.raises(UserError, match="other data, options"):
         again(tiny_csv, finished.path, seed=1)
     assert sorted(path for path in finished.path.rglob("*")) == before
 
@@ -188,10 +189,15 @@ def test_other_limits_change_the_recommendation_and_nothing_that_was_measured(fi
     assert again(tiny_csv, copy).result["verdict"] == finished.result["verdict"]
 
 
-def test_the_command_that_reproduces_it_makes_the_same_plan(finished, tiny_csv, tmp_path):
+@pytest.mark.parametrize("run", ["finished", "finished_text"])
+def test_the_command_that_reproduces_it_makes_the_same_plan(run, request, tmp_path):
+    finished = request.getfixturevalue(run)
     words = shlex.split(finished.result["environment"]["reproduce"])
-    assert words[:3] == ["seqwise", "compare", str(tiny_csv)]
+    assert words[:3] == ["seqwise", "compare", finished.result["data"]["source"]]
+    flags = [word for word in words if word in ("--refit", "--no-refit", "--extend-search", "--no-extend-search")]
+    words = [word for word in words if word not in flags]
     values = {flag.removeprefix("--").replace("-", "_"): value for flag, value in zip(words[3::2], words[4::2], strict=True)}
+    values |= {flag.removeprefix("--").removeprefix("no-").replace("-", "_"): not flag.startswith("--no-") for flag in flags}
     values |= {name: int(values[name]) for name in ("replicates", "configurations", "seed", "batch", "context") if name in values}
     options = make_options(words[2], **values)
     stored = read_json(finished.path / "plan.json")
@@ -200,8 +206,9 @@ def test_the_command_that_reproduces_it_makes_the_same_plan(finished, tiny_csv, 
     class NoEngine:
         workers: int = 1
 
-    corpus = load_corpus(words[2])
-    plan = make_plan(RunFolder(tmp_path), options, TextClassification(), parse_contenders(options.models), corpus, NoEngine(), 0.0)
+    task = TASKS[options.task]()
+    corpus = task.data.read(options)
+    plan = make_plan(RunFolder(tmp_path), options, task, parse_contenders(options.models), corpus, NoEngine(), 0.0)
     assert [job["fingerprint"] for job in plan["trials"]] == [job["fingerprint"] for job in stored["trials"]]
 
 

@@ -17,13 +17,13 @@ shares = st.lists(st.floats(0, 1, exclude_max=True), min_size=5, max_size=5)
 
 
 def test_an_end_is_reached_on_its_edge_only():
-    assert reached_ends([[0.5, 0.5, 0.5, 0.0, 0.99]]) == set()
-    assert reached_ends([[0.05, 0.5, 0.95, 0.5, 0.5], [0.5, 0.5, 0.02, 0.5, 0.5]]) == {(0, -BEYOND), (2, 1 + BEYOND), (2, -BEYOND)}
+    assert reached_ends([[0.5, 0.5, 0.5, 0.0, 0.99]], SHARED) == set()
+    assert reached_ends([[0.05, 0.5, 0.95, 0.5, 0.5], [0.5, 0.5, 0.02, 0.5, 0.5]], SHARED) == {(0, -BEYOND), (2, 1 + BEYOND), (2, -BEYOND)}
 
 
 @given(shares, st.lists(shares, min_size=1, max_size=4))
 def test_a_point_moves_in_the_reached_dimensions_only_and_to_the_nearer_end(point, kept):
-    ends = reached_ends(kept)
+    ends = reached_ends(kept, SHARED)
     moved, dimensions = extended(point, ends), {index for index, _ in ends}
     for index, (old, new) in enumerate(zip(point, moved, strict=True)):
         if index not in dimensions:
@@ -32,6 +32,13 @@ def test_a_point_moves_in_the_reached_dimensions_only_and_to_the_nearer_end(poin
         assert (index, new) in ends
         others = [abs(share - old) for i, share in ends if i == index]
         assert abs(new - old) == min(others)
+
+
+def test_nothing_lies_below_a_rate_of_zero():
+    dimensions = shared(TASKS["text-generation"]())
+    assert dimensions[1].low == 0
+    assert reached_ends([[0.5, 0.01, 0.5, 0.5, 0.5]], dimensions) == set()
+    assert reached_ends([[0.5, 0.99, 0.5, 0.5, 0.5]], dimensions) == {(1, 1 + BEYOND)}
 
 
 def test_values_beyond_the_space_are_possible_ones():

@@ -13,6 +13,7 @@ from rich.console import Console
 import seqwise
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.core.errors import UserError
+from seqwise.tasks import TASKS
 from tiny import outside_model, sentences
 
 SETTINGS = {"size": "30k", "steps": 24, "replicates": 3, "configurations": 1, "device": "cpu", "context": 32, "workers": 2}
@@ -129,6 +130,38 @@ def test_a_short_model_from_outside_costs_the_others_nothing(tiny_csv, tmp_path)
     assert models["short"]["status"] == "ok", models["short"].get("error")
     assert models["lstm"]["cost"]["latency_ms"]["p50"] > 0
     assert models["lstm"]["cost"]["flop_utilisation"] > 0
+
+
+def test_a_model_that_changed_is_no_longer_the_one_of_the_run(tiny_csv, tmp_path):
+    folder = outside_model(tmp_path / "small", "bert", "AutoModelForMaskedLM", sentences(60)[0])
+    settings = SETTINGS | {"replicates": 1, "steps": 12, "models": f"hf:{folder}", "out": tmp_path / "run", "console": Console(quiet=True)}
+    found = seqwise.compare(str(tiny_csv), **settings).result
+    assert seqwise.compare(str(tiny_csv), **settings).result == found
+    outside_model(folder, "bert", "AutoModelForMaskedLM", sentences(60)[0], intermediate_size=48)
+    with pytest.raises(UserError, match="outside models"):
+        seqwise.compare(str(tiny_csv), **settings)
+
+
+def test_a_shorter_window_is_read_in_larger_batches_and_its_epochs_are_its_own(outside, tmp_path):
+    path = tmp_path / "tiny.txt"
+    path.write_text("\n".join(sentences(600)[0]))
+    settings = SETTINGS | {"replicates": 1, "context": 128, "batch": 4, "models": f"lstm,hf:{outside['gpt2']}", "out": tmp_path / "run"}
+    made = seqwise.compare(str(path), task="text-generation", console=Console(quiet=True), **settings)
+    jobs = [json.loads(file.read_text())["job"] for file in (made.path / "trials").glob("*/record.json")]
+    assert {job["batch_size"] for job in jobs if job["model"] == "gpt2"} == {8}
+    for model in made.result["models"]:
+        if model["family"] != "baseline":
+            last = model["learning_curve"][-1]
+            assert last["epoch"] == pytest.approx(made.result["protocol"]["epochs"][model["name"]])
+    assert "gpt2 from outside, of their own size, fine-tuned" in (made.path / "report.html").read_text()
+
+
+def test_a_model_whose_state_cannot_be_cut_back_costs_the_others_nothing():
+    import transformers
+
+    size = {"vocab_size": 64, "hidden_size": 16, "state_size": 4, "num_hidden_layers": 1}
+    mamba = transformers.MambaForCausalLM(transformers.MambaConfig(**size)).eval()
+    assert TASKS["text-generation"]().answer(mamba, 5) is None
 
 
 def test_a_generation_beyond_its_positions_is_a_user_error(outside):

@@ -17,7 +17,8 @@ def made(decision, winners, pairs, training="steps"):
     return {
         "task": "t",
         "data": {"sha256": "0"},
-        "protocol": {"match_size": "parameters", "match_training": training},
+        "models": [{"name": name, "family": "recurrent"} for name in ("a", "b")],
+        "protocol": {"match_size": "parameters", "match_training": training, "steps": {"a": 60, "b": 60}},
         "verdict": verdict,
         "pairwise": rows,
     }
@@ -33,6 +34,14 @@ def test_a_changed_winner_and_the_pair_that_turned_are_told():
     verdict, pair = flips(one, other)
     assert verdict["text"] == "matched by parameters and training steps: winner (a); matched by parameters and training seconds: winner (b)"
     assert (pair["now"], pair["then"]) == ("better", "worse")
+
+
+def test_what_else_differs_is_told_with_it():
+    one, other = made("winner", ["a"], [("a", "b", "better")]), made("winner", ["b"], [("b", "a", "better")])
+    other["protocol"] |= {"match_size": "flops", "steps": {"a": 24, "b": 24}, "batch_size": 8}
+    other["models"].append({"name": "c", "family": "recurrent"})
+    said = flips(one, other)[0]["text"]
+    assert "(the runs also differ in batch size, their models, a, b here and a, b, c there, steps)" in said
 
 
 def test_pairs_that_only_one_of_them_has_are_left_out():

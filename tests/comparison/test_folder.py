@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.options import Options, request_fingerprint
-from seqwise.comparison.start import check_folder
+from seqwise.comparison.options import Options
+from seqwise.comparison.start import check_folder, request_of
 from seqwise.core.errors import UserError
 from seqwise.core.files import write_json
 from seqwise.data.readers import load_corpus
@@ -78,32 +79,35 @@ def test_a_record_that_is_not_there_is_none(tmp_path):
 
 @pytest.fixture
 def asked(tiny_csv):
-    options = Options(source=str(tiny_csv))
-    return options, load_corpus(str(tiny_csv))
+    return Options(source=str(tiny_csv)), load_corpus(str(tiny_csv))
+
+
+def request(options, corpus):
+    return request_of(options, corpus, parse_contenders(options.models))
 
 
 def test_a_free_folder_an_empty_one_and_one_that_was_left_before_its_plan_are_taken(tmp_path, asked):
-    check_folder(RunFolder(tmp_path / "new"), *asked)
-    check_folder(RunFolder(tmp_path), *asked)
+    check_folder(RunFolder(tmp_path / "new"), request(*asked))
+    check_folder(RunFolder(tmp_path), request(*asked))
     for name in (".lock", "clock.json", ".plan.json.x1y2z3"):
         (tmp_path / name).touch()
     (tmp_path / "cache").mkdir()
-    check_folder(RunFolder(tmp_path), *asked)
+    check_folder(RunFolder(tmp_path), request(*asked))
 
 
 def test_what_is_no_run_is_refused(tmp_path, asked):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(UserError, match="is no run of seqwise"):
-        check_folder(RunFolder(tmp_path), *asked)
+        check_folder(RunFolder(tmp_path), request(*asked))
     with pytest.raises(UserError, match="is a file"):
-        check_folder(RunFolder(tmp_path / "thesis.tex"), *asked)
+        check_folder(RunFolder(tmp_path / "thesis.tex"), request(*asked))
 
 
 def test_a_run_of_other_data_or_options_is_refused(tmp_path, asked):
     options, corpus = asked
-    write_json(tmp_path / "plan.json", {"request": request_fingerprint(options, corpus.sha256)})
-    check_folder(RunFolder(tmp_path), options, corpus)
-    check_folder(RunFolder(tmp_path), options.replace(workers=1, max_bytes=5), corpus)
+    write_json(tmp_path / "plan.json", {"request": request(options, corpus)})
+    check_folder(RunFolder(tmp_path), request(options, corpus))
+    check_folder(RunFolder(tmp_path), request(options.replace(workers=1, max_bytes=5), corpus))
     for other in (options.replace(seed=1), options.replace(models=("rnn",))):
-        with pytest.raises(UserError, match="other data, other options"):
-            check_folder(RunFolder(tmp_path), other, corpus)
+        with pytest.raises(UserError, match="other data, options or outside models"):
+            check_folder(RunFolder(tmp_path), request(other, corpus))

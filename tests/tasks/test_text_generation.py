@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqwise.comparison.finals import Finals, TestData, breakdowns, model_scores
 from seqwise.core.errors import UserError
 from seqwise.data.splits import Split
 from seqwise.data.streams import TokenStream, position_edges
@@ -119,6 +120,21 @@ def test_while_it_trains_windows_stand_side_by_side_and_nothing_is_told_by_posit
     assert TASK.breakdowns([outputs], [stream.truth], [stream.lengths], lambda _: {})["by_position"] == []
 
 
+def test_a_diverged_replicate_leaves_out_what_it_lacks_and_crashes_nothing():
+    stream = stream_of(400)
+    good = TASK.outputs(model_of(layer_types=["lstm"], num_hidden_layers=1), stream, final=True)
+    lost = np.column_stack([good[:, 0] + 1, np.full((len(good), good.shape[1] - 1), np.nan)])
+    finals = Finals([], [good, lost, good], [stream.truth] * 3)
+    data = TestData([stream.lengths] * 3, True, None)
+    scores = model_scores(TASK, finals, data, np.random.default_rng(0))
+    assert "bits_per_byte_carried" not in scores
+    assert all(math.isfinite(score["mean"]) for score in scores.values())
+    assert scores["bits_per_byte"]["per_replicate"][1] > scores["bits_per_byte"]["per_replicate"][0]
+    rows = breakdowns(TASK, finals, data)["by_position"]
+    assert rows == breakdowns(TASK, Finals([], [good, good], [stream.truth] * 2), TestData([stream.lengths] * 2, True, None))["by_position"]
+    assert all(math.isfinite(row["mean"]) for row in rows)
+
+
 def test_selection_takes_the_fewest_bits():
     assert TASK.selection_key({"bits_per_byte": 1.0}) > TASK.selection_key({"bits_per_byte": 1.1})
 
@@ -184,6 +200,7 @@ def test_baselines_answer_every_block_and_come_back(text, tmp_path, name):
     scores = TASK.metrics(fitted.outputs, fitted.truth)
     assert 0 < scores["bits_per_byte"] < 8
     np.testing.assert_allclose(fitted.outputs, again.outputs)
+    assert again.seconds == fitted.seconds, "the time to load it is not the time to fit it"
     assert set(fitted.validation) == {"bits_per_byte", "loss", "perplexity"}
     fitted.model.save(tmp_path / "saved")
     TASK.baselines[name].load(tmp_path / "saved")

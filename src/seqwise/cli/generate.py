@@ -30,9 +30,8 @@ def command(
     if json:
         shared.print_json({"model": run, "prompt": given, "continuation": generate(model, tokenizer, given, sampling)})
         return
-    sys.stdout.write(given)
-    written = generate(model, tokenizer, given, sampling, _show)
-    sys.stdout.write(written + "\n" if beams > 1 else "\n")
+    generate(model, tokenizer, given, sampling, _show)
+    sys.stdout.write("\n")
 
 
 def _given(prompt: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seqwise.comparison.folder import RunFolder
+from seqwise.tasks import TASKS
 
 RESERVE = 0.94
 """Share of the budget that is planned; the rest is for what a stopwatch did not see."""
@@ -57,7 +58,7 @@ def measure_speed(run: str, job: dict[str, Any], threads: int, test_share: float
     start = time.perf_counter()
     trainer.evaluate()
     validation = time.perf_counter() - start
-    return Speed(statistics.fmean(times), validation, validation * test_share)
+    return Speed(statistics.fmean(times), validation, validation * test_share * TASKS[job["task"]].final_cost)
 
 
 @dataclasses.dataclass(frozen=True)

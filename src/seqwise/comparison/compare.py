@@ -17,7 +17,7 @@ from seqwise.comparison.finals import Finals, TestData, complete_replicates, rea
 from seqwise.comparison.flips import flips, read_other
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.make_plan import make_plan
-from seqwise.comparison.options import Options, request_fingerprint
+from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.refit import refit_jobs, refit_result
@@ -40,6 +40,7 @@ class Run:
     task: Task
     contenders: list[Contender]
     corpus: Any
+    request: str
     console: Console
     command: str
     started: float
@@ -67,7 +68,7 @@ class Run:
             self.console.print(f"continuing {self.folder.path}")
         else:
             plan = make_plan(self.folder, self.options, self.task, self.contenders, self.corpus, engine, self.started)
-            plan["request"] = request_fingerprint(self.options, self.corpus.sha256)
+            plan["request"] = self.request
             plan["started_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             write_json(self.folder.plan, plan)
         self.console.print(plan_summary(plan))

@@ -101,7 +101,7 @@ def trained_model(
         | {"ideal_train_seconds": _ideal_seconds(chosen, costs.get(contender.name, {}))},
         "diverged": finals.diverged,
         "still_improving": sum(record["still_improving"] for record in chosen) * 2 > len(chosen) if chosen else False,
-        "edge": any(record["job"].get("edge") for record in chosen),
+        "edge": plan["protocol"]["configurations_per_replicate"] > 1 and any(record["job"].get("edge") for record in chosen),
         "path": f"trials/{best['job']['fingerprint']}/model" if best else None,
         "best_replicate": best["job"]["replicate"] if best else None,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from seqwise.comparison.search import SHARED, on_edge
+from seqwise.comparison.search import SHARED, Dimension
 
 BEYOND = 0.25
 """How far outside the extended setting lies, as a share of the range."""
@@ -11,9 +11,14 @@ End = tuple[int, float]
 """A shared dimension, and the share that lies beyond one of its two ends."""
 
 
-def reached_ends(points: Iterable[Sequence[float]]) -> set[End]:
-    """The ends of the shared dimensions that one of the kept points lies on."""
-    return {(index, _beyond(point[index])) for point in points for index in range(SHARED) if on_edge(point[index])}
+def reached_ends(points: Iterable[Sequence[float]], dimensions: Sequence[Dimension]) -> set[End]:
+    """The ends of the shared ``dimensions`` that one of the kept points lies on."""
+    return {
+        (index, _beyond(point[index]))
+        for point in points
+        for index, dimension in enumerate(dimensions[:SHARED])
+        if dimension.on_edge(point[index])
+    }
 
 
 def extended(point: Sequence[float], ends: set[End]) -> list[float]:

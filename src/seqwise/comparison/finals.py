@@ -133,11 +133,12 @@ def _describing(task: Task, name: str, finals: Finals, data: TestData, rng: np.r
 
 
 def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Generator) -> dict[str, Any]:
-    """Every metric of one model: mean, 95 % interval, and the value of each replicate."""
+    """Every metric that all replicates have: mean, 95 % interval, and the value of each; what a diverged one lacks is left out."""
     pairs = list(zip(finals.outputs, finals.truths, strict=True))
     rows = [task.metrics(values, truth) for values, truth in pairs]
     scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), *task.range_of(task.metric))}
-    scores |= {name: _describing(task, name, finals, data, rng) for name in rows[0] if name != task.metric}
+    names = [name for name in rows[0] if name != task.metric and all(name in row for row in rows)]
+    scores |= {name: _describing(task, name, finals, data, rng) for name in names}
     return {name: value | {"per_replicate": [row[name] for row in rows]} for name, value in scores.items()}
 
 

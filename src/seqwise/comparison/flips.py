@@ -10,7 +10,7 @@ from seqwise.core.errors import UserError
 Result = Mapping[str, Any]
 
 MATCHES = ("match_size", "match_training")
-ALIKE = ("replicates", "configurations_per_replicate", "target_parameters", "context", "batch_size")
+ALIKE = ("replicates", "configurations_per_replicate", "target_parameters", "context", "batch_size", "budget_seconds")
 TURNED = {"better": "worse", "worse": "better"}
 
 
@@ -37,7 +37,7 @@ def flips(result: Result, other: Result) -> list[dict[str, Any]]:
     Undecided under one match and decided under the other is a change of what may be said, and is told as such.
     """
     ours, theirs = _match(result), _match(other)
-    unlike = [name.replace("_", " ") for name in ALIKE if result["protocol"].get(name) != other["protocol"].get(name)]
+    unlike = _differences(result, other)
     also = f" (the runs also differ in {', '.join(unlike)})" if unlike else ""
     found = []
     if result["verdict"]["decision"] != other["verdict"]["decision"] or result["verdict"]["winners"] != other["verdict"]["winners"]:
@@ -51,6 +51,20 @@ def flips(result: Result, other: Result) -> list[dict[str, Any]]:
             text = f"{row['a']} against {row['b']}: {now} matched by {ours}, {then} matched by {theirs}{also}"
             found.append({"match": theirs, "a": row["a"], "b": row["b"], "now": now, "then": then, "text": text})
     return found
+
+
+def _differences(result: Result, other: Result) -> list[str]:
+    """What else differs between the two, in words: steps only where they were to be the same."""
+    found = [name.replace("_", " ") for name in ALIKE if result["protocol"].get(name) != other["protocol"].get(name)]
+    trained = [[model["name"] for model in one["models"] if model["family"] != "baseline"] for one in (result, other)]
+    if trained[0] != trained[1]:
+        found.append(f"their models, {', '.join(trained[0])} here and {', '.join(trained[1])} there")
+    if result["protocol"]["match_training"] == other["protocol"]["match_training"]:
+        common = set(trained[0]) & set(trained[1])
+        steps = [{name: one["protocol"]["steps"].get(name) for name in common} for one in (result, other)]
+        found += ["steps"] if steps[0] != steps[1] else []
+    tokenizers = [(one["data"].get("card") or {}).get("tokenizer") for one in (result, other)]
+    return [*found, "tokenizer"] if tokenizers[0] != tokenizers[1] else found
 
 
 def _match(result: Result) -> str:

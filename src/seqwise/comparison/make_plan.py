@@ -25,13 +25,16 @@ from seqwise.tasks.task_data import EncodedFacts, Encoding
 COST_SECONDS = 8.0
 """Seconds that measuring cost and writing the report take, besides what depends on the models."""
 RULES = [
-    "same tokenizer, batches in the same order, loss, pooling, schedule and number of evaluations for every model",
+    "same input, batches in the same order, loss, schedule and number of evaluations for every model",
     "one embedding width, projected to each model's own width",
     "every replicate is the whole procedure: its own search, selected on validation, then training",
     "only the kept configuration of a replicate reads the test split, once",
     "a diverged replicate counts as the trivial baseline",
 ]
-OUTSIDE = "a model from outside has its own tokenizer, width and size, and is fine-tuned rather than trained from scratch"
+OUTSIDE = (
+    "a model from outside has its own tokenizer, longest input, width and size, reads about as many tokens per step,"
+    " and is fine-tuned rather than trained from scratch"
+)
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
 REFIT_TIMES = 4
 """Where steps are given: how many times as long as a final run the longer training at the end takes."""
@@ -98,7 +101,7 @@ def make_plan(
         "parameters": _parameters(setting, choice),
         "step_cost": flops_of(setting, choice.target),
         "data": _data(setting, corpus, splits, encoding, facts),
-        "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), per_epoch),
+        "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), _epochs(setting, choice, folder, per_epoch)),
         "labels": list(setting.labels),
         "crossed": splits.scheme != "cross-validation",
         "test_share": splits.test_share and splits.test_share / (1 + splits.test_share),
@@ -115,8 +118,8 @@ def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -
 def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
     """Encode a replicate's splits once more for every model from outside, with its own tokenizer and within its own longest input."""
     for name, external in setting.externals.items():
-        context = int(min(setting.context, external.longest))
-        setting.task.data.encode_as(load_tokenizer(external.folder), corpus, splits, context, folder / name)
+        tokenizer = load_tokenizer(external.folder)
+        setting.task.data.encode_as(tokenizer, corpus, splits, setting.context_of(external), folder / name)
 
 
 def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
@@ -166,7 +169,7 @@ def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, 
     }
 
 
-def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, per_epoch: int) -> dict[str, Any]:
+def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, epochs: dict[str, float]) -> dict[str, Any]:
     options, task = setting.options, setting.task
     crossed = splits.scheme != "cross-validation"
     return {
@@ -188,7 +191,7 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, p
         "size": options.size,
         "target_parameters": choice.target,
         "steps": choice.steps,
-        "epochs": {name: steps / per_epoch for name, steps in choice.steps.items()},
+        "epochs": epochs,
         "wanted_epochs": setting.wanted_epochs(choice.target),
         "batch_size": setting.batch_size,
         "context": setting.context,
@@ -197,8 +200,17 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, p
         "schedule": "warm-up, stable, decay",
         "estimate_seconds": choice.estimate_seconds,
         "within_budget": choice.fits,
-        "rules": [*RULES, *([EXTENDED] if choice.extended else []), *([OUTSIDE] if setting.externals else [])],
+        "rules": [*RULES, *task.rules, *([EXTENDED] if choice.extended else []), *([OUTSIDE] if setting.externals else [])],
     }
+
+
+def _epochs(setting: Setting, choice: Choice, folder: RunFolder, per_epoch: int) -> dict[str, float]:
+    """Passes over the training data of each contender; a model from outside has batches of its own."""
+    found = {name: steps / per_epoch for name, steps in choice.steps.items()}
+    for name, external in setting.externals.items():
+        lengths = folder.examples(setting.task.data, 0, Split.TRAIN, within=name).lengths
+        found[name] = choice.steps[name] / -(-len(lengths) // setting.batch_of(external))
+    return found
 
 
 def _units(task: Task, folder: RunFolder, splits: SplitPlan) -> int:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seqwise.core.config import Config, fingerprint
 from seqwise.core.environment import source_hash
@@ -125,9 +125,13 @@ class Options(Request, Config):
         return values | {"models": list(self.models)}
 
 
-def request_fingerprint(options: Options, data_sha256: str) -> str:
-    """What a run folder must agree on: options, data and the code that decides numbers."""
-    return fingerprint(options.request() | {"data": data_sha256, "source_hash": source_hash()})
+def request_fingerprint(options: Options, sha256: Mapping[str, str]) -> str:
+    """What a run folder must agree on: options, the code that decides numbers, and the content of what was named.
+
+    Args:
+        sha256: of the data, under "data", and of every model from outside, under its name.
+    """
+    return fingerprint(options.request() | {"content": dict(sha256), "source_hash": source_hash()})
 
 
 def _one_of(option: str, value: str, known: list[str]) -> None:

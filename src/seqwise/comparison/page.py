@@ -57,18 +57,19 @@ def _title(result: Result) -> str:
 
 def _subtitle(result: Result) -> str:
     protocol = result["protocol"]
-    size, target = (
-        {"parameters": "number of parameters", "flops": "computation per example"}[protocol["match_size"]],
-        protocol.get("target_parameters"),
-    )
+    target = protocol.get("target_parameters")
+    about = f" (about {numbers.count(target)} without embeddings)" if target else ""
+    reference = f" (that of a transformer of {numbers.count(target)} parameters without embeddings)" if target else ""
+    size = {"parameters": f"number of parameters{about}", "flops": f"computation per example{reference}"}[protocol["match_size"]]
     training = {"steps": "number of training steps", "seconds": "training time", "flops": "training computation"}[
         protocol["match_training"]
     ]
-    about = f" (about {numbers.count(target)})" if target else ""
+    outside = [model["name"] for model in result["models"] if model["family"] == "external"]
+    apart = f" {numbers.listed(outside)} from outside, of their own size, fine-tuned." if outside else ""
     replicates = numbers.plural(protocol["replicates"], "replicate")
     task = numbers.capital(result["task"].replace("-", " "))
     return (
-        f"{task}. Same data, {size}{about}, {training} and search effort for each model; everything repeated from scratch in {replicates}."
+        f"{task}. Same data, {size}, {training} and search effort for each model; everything repeated from scratch in {replicates}.{apart}"
     )
 
 

@@ -102,20 +102,28 @@ class Setting:
         parameters = self.count(bodies["modern"]).total if bodies else target
         return self.task.wanted_epochs(parameters, int(self.lengths.sum()))
 
+    def context_of(self, external: External) -> int:
+        """Tokens that a model from outside reads at most."""
+        return int(min(self.context, external.longest))
+
+    def batch_of(self, external: External) -> int:
+        return self.task.data.same_batch(self.batch_size, self.context, self.context_of(external))
+
     def job(self, config: AnyConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
         data_seed = 1_000 * self.options.seed + replicate
-        outside = {"flops_per_token": 3 * config.flops} if isinstance(config, External) else {}
-        return outside | {
+        outside = isinstance(config, External)
+        cost = {"flops_per_token": 3 * config.flops} if outside else {}
+        return cost | {
             "task": self.task.tag,
             "model": name,
             "replicate": replicate,
             "config": config_values(config),
-            "within": config.name if isinstance(config, External) else "",
+            "within": config.name if outside else "",
             "labels": list(self.labels),
             "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())},
             "data_seed": data_seed,
-            "batch_size": self.batch_size,
+            "batch_size": self.batch_of(config) if outside else self.batch_size,
             "device": self.device,
         }
 

@@ -25,7 +25,7 @@ def plan_summary(plan: dict[str, Any]) -> str:
         f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {data['length']['median']:.0f} per example in the median"
     )
     lines.append(
-        f"plan: {protocol['target_parameters']:,} non-embedding parameters each, {protocol['replicates']} replicates of"
+        f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
     )
     if plan["estimate_seconds"]:
@@ -44,7 +44,12 @@ def plan_summary(plan: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-FLAGS = ("data_fractions", "validation", "test", "text", "target", "group", "layers", "width")
+def _size(protocol: dict[str, Any]) -> str:
+    target = f"{protocol['target_parameters']:,} non-embedding parameters"
+    return f"{target} each" if protocol["match_size"] == "parameters" else f"the computation of a transformer of {target} each"
+
+
+FLAGS = ("task", "data_fractions", "validation", "test", "text", "target", "group", "layers", "width")
 
 
 def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
@@ -68,8 +73,8 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
     parts = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
-    if protocol["extended"]:
-        parts.append("--extend-search")
+    parts.append("--extend-search" if protocol["extended"] else "--no-extend-search")
+    parts.append("--refit" if plan["refit"] else "--no-refit")
     return shlex.join(["seqwise", "compare", options.source, *parts])
 
 

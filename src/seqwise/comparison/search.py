@@ -41,12 +41,14 @@ class Dimension:
             return float(f"{math.exp(math.log(self.low) + share * math.log(self.high / self.low)):.4g}")
         return max(0.0, round(self.low + share * (self.high - self.low), 4))
 
+    def on_edge(self, share: float) -> bool:
+        """Whether better values may lie beyond: of choices none do, nor below a rate of 0."""
+        if self.choices or (share < 0.5 and not self.log and self.low == 0):
+            return False
+        return not EDGE <= share <= 1 - EDGE
+
     def described(self) -> list[Any]:
         return list(self.choices) if self.choices else [self.low, self.high]
-
-
-def on_edge(share: float) -> bool:
-    return not EDGE <= share <= 1 - EDGE
 
 
 LEARNING_RATE = Dimension("learning_rate", 1e-3, 1e-2, log=True)
@@ -90,7 +92,7 @@ def hyperparameters(contender: Contender, point: Sequence[float], task: Task) ->
     """The values of one point, and the names of those at an edge of the space."""
     dimensions = space(contender, task)
     values = {dimension.name: dimension.at(share) for dimension, share in zip(dimensions, point, strict=True)}
-    return values, [dimension.name for dimension, share in zip(dimensions, point, strict=True) if not dimension.choices and on_edge(share)]
+    return values, [dimension.name for dimension, share in zip(dimensions, point, strict=True) if dimension.on_edge(share)]
 
 
 def select(records: Sequence[Mapping[str, Any]], task: Task, on: Split) -> Mapping[str, Any] | None:

@@ -19,20 +19,32 @@ from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task_data import CorpusLike
 
 
-def default_folder(options: Options, corpus: CorpusLike) -> Path:
+def request_of(options: Options, corpus: CorpusLike, contenders: list[Contender]) -> str:
+    """The fingerprint of what is asked, models from outside included. Raises :class:`UserError` where one of these is not there."""
+    outside = {contender.name: _outside_hash(contender.source) for contender in contenders if contender.source}
+    return request_fingerprint(options, {"data": corpus.sha256} | outside)
+
+
+def _outside_hash(source: str) -> str:
+    from seqwise.models.external import content_hash, find
+
+    return content_hash(find(source))
+
+
+def default_folder(options: Options, request: str) -> Path:
     stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
-    return Path("runs") / f"{stem}-{request_fingerprint(options, corpus.sha256)[:6]}"
+    return Path("runs") / f"{stem}-{request[:6]}"
 
 
-def check_folder(folder: RunFolder, options: Options, corpus: CorpusLike) -> None:
+def check_folder(folder: RunFolder, request: str) -> None:
     """Refuse a folder that holds something else. Raises :class:`UserError`; touches nothing."""
     if folder.path.is_file():
         raise UserError(f"{folder.path} is a file", expected="a folder, or a name that is free", fix="choose another --out")
     ours = {"plan.json", "cache", ".lock", "clock.json"}
     if folder.plan.exists():
-        if read_json(folder.plan).get("request") != request_fingerprint(options, corpus.sha256):
+        if read_json(folder.plan).get("request") != request:
             raise UserError(
-                f"{folder.path} holds a run of other data, other options or another version of seqwise",
+                f"{folder.path} holds a run of other data, options or outside models, or of another version of seqwise",
                 fix="choose another --out, or remove it",
             )
     elif folder.path.exists() and any(path.name not in ours and not path.name.startswith(".plan.json.") for path in folder.path.iterdir()):
@@ -71,13 +83,14 @@ def run_comparison(
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])
     check_device(options.device)
-    folder = RunFolder(Path(out) if out else default_folder(options, corpus))
-    check_folder(folder, options, corpus)
+    request = request_of(options, corpus, contenders)
+    folder = RunFolder(Path(out) if out else default_folder(options, request))
+    check_folder(folder, request)
     start_server(threads=1)
     from seqwise.comparison.compare import Run
 
     check_names(contenders, TASKS[options.task].baselines)
     with folder.locked():
         workers = options.workers or core_count()
-        run = Run(options, folder, TASKS[options.task](), contenders, corpus, console, command, started, workers)
+        run = Run(options, folder, TASKS[options.task](), contenders, corpus, request, console, command, started, workers)
         return folder.path, run.execute()

@@ -164,12 +164,12 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     tried = [record for fingerprint in job["after"] if (record := folder.record(fingerprint))]
     names = {record["job"]["model"] for record in tried}
     kept = {name: select([r for r in tried if r["job"]["model"] == name], task, Split.VALIDATION) for name in names}
-    ends = reached_ends(record["job"]["point"] for record in kept.values() if record)
+    dimensions = shared(task, external="external" in job["config"])
+    ends = reached_ends((record["job"]["point"] for record in kept.values() if record), dimensions)
     own = kept[job["model"]]
     if not ends or own is None:
         return _untrained(job) | {"status": "skipped"}
     point = extended(own["job"]["point"], ends)
-    dimensions = shared(task, external="external" in job["config"])
     names_beyond = [dimensions[index].name for index in sorted({index for index, _ in ends})]
     values = own["job"]["hyperparameters"] | {d.name: d.at(share) for d, share in zip(dimensions, point, strict=False)}
     moved = {"hyperparameters": values, "config": own["job"]["config"], "edge": [f"{name} beyond" for name in names_beyond], "point": point}
@@ -214,7 +214,7 @@ def run_baseline(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dict
     task: Task = TASKS[job["task"]]()
     start = time.perf_counter()
     fitted = task.fit_baseline(job["model"], folder.cache, folder.replicate(job["replicate"]), len(job["labels"]))
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start if fitted.seconds is None else fitted.seconds
     fitted.model.save(place / "model")
     save_outputs(place / "test.safetensors", fitted.outputs, fitted.truth)
     parameters = fitted.model.parameters()

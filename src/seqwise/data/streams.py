@@ -18,6 +18,8 @@ FEWEST_UNITS, MOST_UNITS = 8, 500
 CHUNK = 65_536
 """Characters that are encoded at a time."""
 BITS_OF_A_BYTE = 8.0
+STRETCHES = 16
+"""Of which a share of a text is made up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +77,25 @@ class TokenStream(Arrays):
         return np.column_stack([*columns, counts])
 
     def part(self, share: float, seed: int) -> Self:
-        """The first share of the text, at least one window; ``seed`` changes nothing."""
-        count = min(len(self), max(self.context + 2, round(share * len(self))))
-        size = int(self.starts[count]) if count < len(self) else self.bytes
-        return type(self)(self.ids[:count], self.starts[:count], self.extra[:count], np.array([size, self.context]))
+        """A share of the text, in up to 16 evenly spaced stretches of more than a window each; the seed moves them all.
+
+        Raises :class:`UserError` where the share does not fill a window.
+        """
+        count = round(share * len(self))
+        if count >= len(self):
+            return self
+        if count <= self.context + 1:
+            raise UserError(f"{share:g} of the training text has {count} tokens", expected=f"more than one window of {self.context} tokens")
+        pieces = min(STRETCHES, count // (self.context + 1))
+        width, room = count // pieces, len(self) // pieces
+        shift = np.random.default_rng([seed, 7]).integers(0, room - width + 1)
+        stops = np.append(self.starts, self.bytes)
+        ranges = [(first, first + width) for first in shift + room * np.arange(pieces)]
+        sizes = [int(stops[high] - stops[low]) for low, high in ranges]
+        moved = np.cumsum([0, *sizes[:-1]])
+        starts = [self.starts[low:high] - self.starts[low] + before for (low, high), before in zip(ranges, moved, strict=True)]
+        ids, extra = (np.concatenate([values[low:high] for low, high in ranges]) for values in (self.ids, self.extra))
+        return type(self)(ids, np.concatenate(starts), extra, np.array([sum(sizes), self.context]))
 
 
 def position_edges(context: int) -> np.ndarray:
@@ -171,7 +188,8 @@ def spread_pieces(text: str, characters: int, pieces: int = 16) -> str:
 class PackedFeed:
     """Training windows of one stream, without padding; each batch is a pure function of (seed, step).
 
-    Every epoch shifts the windows by a random number of tokens and shuffles them.
+    Every epoch shifts the windows by a random number of tokens below their width and shuffles them; the last one then ends with the
+    text, and overlaps the one before.
 
     Args:
         stream: the training text.
@@ -203,8 +221,9 @@ class PackedFeed:
     def _draw(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, epoch])
         count, context = len(self.stream.lengths), self.stream.context
-        shift = rng.integers(0, len(self.stream.ids) - count * context)
-        return shift + context * rng.permutation(count)
+        last = len(self.stream.ids) - context - 1
+        shift = rng.integers(0, context)
+        return np.minimum(shift + context * rng.permutation(count), last)
 
 
 def bits_to_units(stream: TokenStream, bits: np.ndarray) -> np.ndarray:

@@ -230,7 +230,7 @@ def _txt(data: bytes, source: str, header: bool | None) -> Delimited:
     raise UserError(
         f"{source} is plain text without labels",
         expected="lines such as '__label__spam win a prize now' or 'spam<TAB>win a prize now'",
-        fix="give every line its label, or write a csv file with columns text and label",
+        fix="give every line its label, or write a csv file with columns text and label; --task text-generation needs no labels",
     )
 
 

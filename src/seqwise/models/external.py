@@ -145,7 +145,7 @@ def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External
         raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")
     count = count_of_model(model)
     head = model.get_output_embeddings().weight.numel() if causal else 0
-    return External(name, str(folder), _hash(folder), count, 2.0 * (count.non_embedding + head), longest_input(model.config))
+    return External(name, str(folder), content_hash(folder), count, 2.0 * (count.non_embedding + head), longest_input(model.config))
 
 
 def is_causal(model: Any) -> bool:
@@ -160,7 +160,8 @@ def is_causal(model: Any) -> bool:
     return torch.allclose(first, second, atol=1e-5)
 
 
-def _hash(folder: Path) -> str:
+def content_hash(folder: Path) -> str:
+    """SHA-256 over weights, configuration and tokenizer."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in FILES for path in folder.glob(pattern)):
         digest.update(path.name.encode())

@@ -92,6 +92,10 @@ class RunningText(TaskData):
         """As many windows as make about 2,048 tokens, at least 4."""
         return max(4, TOKENS_PER_STEP // int(lengths[0]))
 
+    def same_batch(self, batch_size: int, context: int, own: int) -> int:
+        """As many tokens, in windows of another length."""
+        return max(1, round(batch_size * context / own))
+
     def card(self, corpus: TextCorpus, plan: SplitPlan) -> dict[str, Any]:
         texts = plan.replicates[0].texts
         return {
@@ -124,13 +128,13 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def check_long_enough(stream: TokenStream, what: str) -> None:
+def check_long_enough(stream: TokenStream, what: str, fix: str = "more text, or a smaller --context") -> None:
     """Raises :class:`UserError` for a text that does not fill one window."""
     if len(stream) <= stream.context + 1:
         raise UserError(
             f"{what} has {len(stream):,} tokens",
             expected=f"more than one window of {stream.context} tokens",
-            fix="more text, or a smaller --context",
+            fix=fix,
         )
 
 

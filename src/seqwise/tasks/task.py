@@ -39,12 +39,14 @@ class FittedBaseline:
     Args:
         validation: metrics on validation.
         outputs, truth: answers on the test split and what they are held against, one row per unit.
+        seconds: that fitting took, where it was done before; None where it has just been done.
     """
 
     model: Any
     validation: dict[str, float]
     outputs: np.ndarray
     truth: np.ndarray
+    seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,10 @@ class Task(abc.ABC):
     token_dropout: ClassVar[float] = 0.5
     """Dropout of whole tokens of the input, as a share of the other."""
 
+    rules: ClassVar[tuple[str, ...]] = ()
+    """What is the same for every model besides what always is, for readers of a report."""
+    final_cost: ClassVar[float] = 1.0
+    """How much longer scoring a finished model takes than scoring it while it trains, on the same examples."""
     auto_class: ClassVar[str]
     """The class of transformers that loads any model with the task's head."""
 

@@ -121,6 +121,10 @@ class TaskData(abc.ABC):
     def default_batch_size(self, lengths: np.ndarray) -> int:
         """Examples per step, from the data alone."""
 
+    def same_batch(self, batch_size: int, context: int, own: int) -> int:
+        """The batch of a model with a shorter context of its ``own`` that holds as much as one of the others."""
+        return batch_size
+
     @abc.abstractmethod
     def card(self, corpus: Any, plan: Any) -> dict[str, Any]:
         """What stands at the top of a report; with ``notes``, ``scheme`` and ``overlap``."""

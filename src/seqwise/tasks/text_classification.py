@@ -56,6 +56,7 @@ class TextClassification(Task):
     )
 
     auto_class = "AutoModelForSequenceClassification"
+    rules = ("same tokenizer and pooling",)
     data = LabelledTexts()
     ranges: ClassVar = {"accuracy": (0.0, 1.0), "macro_f1": (0.0, 1.0)}
     assumed_spread = (0.01, 0.2**0.5)

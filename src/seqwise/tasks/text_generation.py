@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqwise.core.files import read_json, write_json
 from seqwise.core.registry import Registry
 from seqwise.data.splits import Split
 from seqwise.data.streams import PackedFeed, TokenStream, bits_to_units, position_edges
@@ -59,6 +61,9 @@ class TextGeneration(Task):
     """Bits per byte: of trainings, and of a block of about 2,000 bytes."""
     dropout = (0.0, 0.2)
     token_dropout = 0.0
+    rules = ("same tokenizer and training windows", "no state is carried from window to window, in training and in what decides")
+    final_cost = 3.0
+    """Windows that overlap by half, and once more with the state carried through."""
 
     @property
     def model_class(self) -> Any:
@@ -116,31 +121,35 @@ class TextGeneration(Task):
     def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
         """Fitted once for all replicates, whose text is the same."""
         streams = {split: TokenStream.load(folder / f"{split}.safetensors") for split in Split}
-        model = self._fitted(name, cache / "baselines" / name, folder, streams)
+        model, seconds = self._fitted(name, cache / "baselines" / name, folder, streams)
         answers = {split: baseline_outputs(model, streams[split], folder / f"{split}.txt") for split in (Split.VALIDATION, Split.TEST)}
         held = self.metrics(answers[Split.VALIDATION], streams[Split.VALIDATION].truth)
-        return FittedBaseline(model, held, answers[Split.TEST], streams[Split.TEST].truth)
+        return FittedBaseline(model, held, answers[Split.TEST], streams[Split.TEST].truth, seconds)
 
-    def _fitted(self, name: str, place: Path, folder: Path, streams: Mapping[Split, TokenStream]) -> Any:
-        kind = self.baselines[name]
+    def _fitted(self, name: str, place: Path, folder: Path, streams: Mapping[Split, TokenStream]) -> tuple[Any, float | None]:
+        """The baseline and how long fitting it took."""
+        kind, begun = self.baselines[name], time.perf_counter()
         if name == "xz":
-            return kind.fit((folder / "train.txt").read_bytes())
+            return kind.fit((folder / "train.txt").read_bytes()), None
         if place.exists():
-            return kind.load(place)
+            return kind.load(place), read_json(place / "seconds.json")
         model = kind.fit(streams[Split.TRAIN].ids, len(_tokenizer(folder / "tokenizer")), streams[Split.VALIDATION].ids)
+        seconds = time.perf_counter() - begun
         temporary = place.with_name(f".{name}.{os.getpid()}")
         model.save(temporary)
+        write_json(temporary / "seconds.json", seconds)
         try:
             temporary.rename(place)
         except OSError:  # another replicate was faster
             shutil.rmtree(temporary)
-        return model
+        return model, seconds
 
     def breakdowns(
         self, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
     ) -> dict[str, Any]:
-        """``by_position``: bits per token against how many tokens of the window the model has seen."""
-        if not np.isfinite(outputs[0][:, POSITIONS:]).all():
+        """``by_position``: bits per token against how many tokens of the window the model has seen, of replicates that did not diverge."""
+        outputs = [values for values in outputs if np.isfinite(values[:, POSITIONS:]).all()]
+        if not outputs:
             return {"by_length": [], "by_position": []}
         counts = truths[0][:, POSITIONS:]
         edges = position_edges(int(lengths[0][0]))
@@ -166,11 +175,16 @@ class TextGeneration(Task):
         return [typical, *(length for length in DECODED_LENGTHS if abs(length - typical) > 0.1 * typical)]
 
     def answer(self, model: nn.Module, length: int) -> Callable[[], Any] | None:
-        """The next token after ``length`` ones, from the carried state; None beyond a table of learned positions."""
+        """The next token after ``length`` ones, from the carried state.
+
+        None beyond a table of learned positions, and for a model from outside whose state cannot be cut back.
+        """
         if length >= longest_input(model.config):
             return None
         ids = torch.arange(length).remainder(model.config.vocab_size).unsqueeze(0)
-        cache = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        cache = getattr(model(input_ids=ids, use_cache=True, logits_to_keep=1), "past_key_values", None)
+        if not hasattr(cache, "crop" if model.config.model_type != "seqwise" else "states"):
+            return None
         if model.config.model_type != "seqwise":
             return lambda: _step_and_back(model, ids[:, -1:], cache)
         states, tokens, token = cache.states, cache.tokens.state, ids[:, -1:]
@@ -222,7 +236,7 @@ def _continuation(task: TextGeneration, folder: Path, prompt: str) -> str:
     """What a finished model writes after the end of the prompt that it can take, sampled with a fixed seed."""
     model, tokenizer = task.load(folder), _tokenizer(folder)
     longest = longest_input(model.config)
-    new = int(min(CONTINUATION_TOKENS, longest - 1))
+    new = int(min(CONTINUATION_TOKENS, longest // 2))
     ids = tokens_of(tokenizer, prompt)
     ids = ids[:, -int(max(1, min(ids.shape[1], longest - new))) :]
     return continuation(model, tokenizer, ids, seed=0, max_new_tokens=new, do_sample=True, temperature=0.8, top_k=50)

@@ -74,5 +74,8 @@ def _continuations(found: Mapping[str, Any]) -> Section:
         return Section("continuations", "What the models write")
     quotes = [Quote(text, (("written by", name),)) for name, text in found["continuations"].items()]
     blocks = (Quote(found["prompt"], (("from", "the test text"),)), *quotes)
-    intro = "Each model goes on from the same piece of the test text; sampled with temperature 0.8 from the 50 likeliest tokens, seed 0."
+    intro = (
+        "Each model goes on from the same piece of the test text, or from as much of its end as it can read; sampled with temperature 0.8"
+        " from the 50 likeliest tokens, seed 0."
+    )
     return Section("continuations", "What the models write", intro, blocks)
