@@ -16,6 +16,7 @@ from figures import Bench, Findings, Skipped, print_figures, read_record, write_
 from kill import kill
 from language import nanogpt, wikitext
 from padding import padding
+from pipeline import pipeline
 from runs import REAL_RUNS, real_run
 from speed import speed
 from startup import startup
@@ -26,6 +27,7 @@ STEPS: dict[str, Step] = {
     "speed": speed,
     "startup": startup,
     "decoding": decoding,
+    "pipeline": pipeline,
     "shuffled": shuffled,
     "kill": kill,
     "aa-bank": aa_bank,

@@ -23,7 +23,7 @@ from seqwise.comparison.cost import matmul_peak
 from seqwise.comparison.engine import LocalEngine
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.comparison.trial import Reporter, accelerator_for
-from seqwise.data.batching import TokenSet, collate
+from seqwise.data.batching import SequenceSet, collate
 from seqwise.models.accounting import mixers, training_flops
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASKS
@@ -45,11 +45,11 @@ class Workload:
     length: int
     steps: int
 
-    def tokens(self, seed: int) -> TokenSet:
+    def tokens(self, seed: int) -> SequenceSet:
         rng = np.random.default_rng(seed)
         count = self.batch * BATCHES
         ids = rng.integers(4, VOCABULARY, (count, self.length), dtype=np.int32)
-        return TokenSet(ids.ravel(), np.arange(count + 1, dtype=np.int64) * self.length, rng.integers(0, CLASSES, count))
+        return SequenceSet(ids.ravel(), np.arange(count + 1, dtype=np.int64) * self.length, rng.integers(0, CLASSES, count))
 
 
 WORKLOADS = (Workload("32 x 16", 32, 16, 5), Workload("16 x 256", 16, 256, 1))

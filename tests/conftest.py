@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
+from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, waves, write_csv, write_npz
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +61,29 @@ def finished_text(shared_folder):
             out=shared_folder / "run-text",
             console=Console(quiet=True),
             command="seqwise compare tiny.txt",
+            **settings,
+        )
+
+
+@pytest.fixture(scope="session")
+def finished_series(shared_folder):
+    """A finished comparison of three models on series made here. Not to be changed; copy its folder first."""
+    from rich.console import Console
+
+    import seqwise
+
+    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
+    with (shared_folder / "series.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = shared_folder / "tiny.npz"
+        if not path.exists():
+            write_npz(path, *waves(80))
+        return seqwise.compare(
+            str(path),
+            models="lstm,transformer,lstm+attention",
+            out=shared_folder / "run-series",
+            console=Console(quiet=True),
+            command="seqwise compare tiny.npz",
             **settings,
         )
 

@@ -57,3 +57,25 @@ def outside_model(folder: Path, kind: str, head: str, texts: list[str], **change
     model.save_pretrained(folder)
     transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named).save_pretrained(folder)
     return folder
+
+
+def waves(count: int, seed: int = 0) -> tuple[list[np.ndarray], list[str]]:
+    """Series of 10 to 20 steps in two channels of very different sizes: slow or fast waves, with noise."""
+    rng = np.random.default_rng(seed)
+    series, labels = [], []
+    for i in range(count):
+        steps = np.arange(rng.integers(10, 21))
+        angle = (0.5, 1.2)[i % 2] * steps + rng.uniform(0, 6)
+        values = np.column_stack([np.sin(angle), 1000 + 100 * np.cos(angle)]) + rng.standard_normal((len(steps), 2)) * [0.3, 30]
+        series.append(values.astype(np.float32))
+        labels.append(("slow", "fast")[i % 2])
+    return series, labels
+
+
+def write_npz(path: Path, series: list[np.ndarray], labels: list[str]) -> Path:
+    lengths = np.array([len(values) for values in series])
+    padded = np.zeros((len(series), lengths.max(), series[0].shape[1]), np.float32)
+    for row, values in zip(padded, series, strict=True):
+        row[: len(values)] = values
+    np.savez(path, X=padded, y=np.array(labels), lengths=lengths)
+    return path

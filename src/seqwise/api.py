@@ -54,9 +54,9 @@ class Comparison:
             raise UserError("no model was trained to its end in this comparison")
         return load(self.path / self.result["best"]["path"])
 
-    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+    def predict(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """Answers of the recommended model."""
-        return predict(self.path, texts)
+        return predict(self.path, examples)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -107,11 +107,15 @@ def make_options(source: str, **values: Any) -> Options:
 
 
 TEXT_DEMOS = ("demo:python", "demo:docs")
+SERIES_DEMOS = ("demo:digits",)
+SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
 def guess_task(source: str) -> str:
     """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
+        return "time-series-classification"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
     return "text-generation" if running else "text-classification"
 
@@ -158,13 +162,20 @@ def load(source: str | Path) -> tuple[Any, Any]:
     return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(folder)
 
 
-def predict(source: str | Path, texts: Sequence[str] | str) -> list[dict[str, Any]]:
-    """``{"label", "probabilities"}`` for each text, by a run's recommended model, a model folder or a baseline folder."""
+def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str, Any]]:
+    """``{"label", "probabilities"}`` for each example, by a run's recommended model, a model folder or a baseline folder.
+
+    Args:
+        examples: texts, or series: arrays (T, C), one for each.
+    """
     from seqwise.predictor import load_predictor
 
-    texts = [texts] if isinstance(texts, str) else list(texts)
-    predictor = load_predictor(str(source))
-    rows = predictor.probabilities(texts) if texts else np.zeros((0, len(predictor.labels)))
+    return answers(load_predictor(str(source)), [examples] if isinstance(examples, str) else list(examples))
+
+
+def answers(predictor: Any, examples: Sequence[Any]) -> list[dict[str, Any]]:
+    """What :func:`predict` says, of a predictor that is loaded."""
+    rows = predictor.probabilities(examples) if len(examples) else np.zeros((0, len(predictor.labels)))
     return [
         {"label": predictor.labels[int(row.argmax())], "probabilities": dict(zip(predictor.labels, map(float, row), strict=True))}
         for row in rows
@@ -172,7 +183,14 @@ def predict(source: str | Path, texts: Sequence[str] | str) -> list[dict[str, An
 
 
 def evaluate(
-    source: str | Path, data: str, *, text: str | None = None, target: str | None = None, header: bool | None = None
+    source: str | Path,
+    data: str,
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    header: bool | None = None,
+    id: str | None = None,
+    time: str | None = None,
 ) -> dict[str, Any]:
     """Scores of a run's recommended model on labelled data, or of its language model on text; intervals are over examples or blocks."""
     if _is_language_model(Path(source)):
@@ -181,11 +199,18 @@ def evaluate(
                 raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
         return _evaluate_text(str(source), data, text)
     from seqwise.data.readers import load_corpus
+    from seqwise.data.series import load_series_corpus
+    from seqwise.data.series_files import SeriesColumns
     from seqwise.predictor import load_predictor
     from seqwise.tasks import TASKS
 
     predictor = load_predictor(str(source))
-    corpus = load_corpus(data, text=text, target=target, header=header, for_training=False)
+    if predictor.task == "time-series-classification":
+        corpus = load_series_corpus(data, columns=SeriesColumns(id=id, time=time, target=target), for_training=False)
+        examples = corpus.series
+    else:
+        corpus = load_corpus(data, text=text, target=target, header=header, for_training=False)
+        examples = corpus.texts
     index = {name: i for i, name in enumerate(predictor.labels)}
     unknown = sorted(set(corpus.labels) - index.keys())
     if unknown:
@@ -193,8 +218,8 @@ def evaluate(
             f"{data} has the label '{unknown[0]}', which {source} does not know", expected=f"labels {', '.join(predictor.labels)}"
         )
     labels = np.array([index[label] for label in corpus.labels])
-    outputs = predictor.probabilities(corpus.texts)
-    scores = _with_intervals(TASKS["text-classification"](), outputs, labels)
+    outputs = predictor.probabilities(examples)
+    scores = _with_intervals(TASKS[predictor.task](), outputs, labels)
     note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
     return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores, "note": note}
 
@@ -243,7 +268,8 @@ def _with_intervals(task: "Task", outputs: np.ndarray, truth: np.ndarray) -> dic
     scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, truth).items()}
     additive = {task.metric: task.unit_scores(outputs, truth)} | task.describing_scores(outputs, truth)
     for name, values in additive.items():
-        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name))["ci95"]
+        units = len(values) if name == task.metric and np.isfinite(task.range_of(name)[1]) else None
+        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name), units=units)["ci95"]
     return scores
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -36,12 +36,17 @@ def quiet_libraries() -> None:
 
 
 class Predictor(Protocol):
-    """Answers texts with the probabilities (U, C) of ``labels``."""
+    """Answers examples with the probabilities (U, C) of ``labels``.
+
+    Attributes:
+        task: the tag of the task, which says what an example is: a text, or the values (T, C) of a series.
+    """
 
     labels: tuple[str, ...]
     name: str
+    task: str
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray: ...
+    def probabilities(self, examples: Sequence[Any]) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,18 +57,43 @@ class NeuralPredictor:
     tokenizer: Any
     labels: tuple[str, ...]
     name: str
+    task: ClassVar[str] = "text-classification"
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+    def probabilities(self, examples: Sequence[str]) -> np.ndarray:
         from seqwise.data.batching import encode, encode_special
         from seqwise.models.external import longest_input
         from seqwise.tasks.text_classification import TextClassification
 
         longest = int(min(self.tokenizer.model_max_length, longest_input(self.model.config), LONGEST))
         if self.model.config.model_type == "seqwise":
-            tokens, _ = encode(self.tokenizer, list(texts), [0] * len(texts), longest)
+            tokens, _ = encode(self.tokenizer, list(examples), [0] * len(examples), longest)
         else:
-            tokens = encode_special(self.tokenizer, list(texts), [0] * len(texts), longest, self.model.config.pad_token_id)
+            tokens = encode_special(self.tokenizer, list(examples), [0] * len(examples), longest, self.model.config.pad_token_id)
         return TextClassification().outputs(self.model, tokens)
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesPredictor:
+    """A Hugging Face folder of a model that reads numbers."""
+
+    model: Any
+    labels: tuple[str, ...]
+    name: str
+    task: ClassVar[str] = "time-series-classification"
+
+    def probabilities(self, examples: Sequence[np.ndarray]) -> np.ndarray:
+        """Raises :class:`UserError` for series with another number of channels, or longer than a table of learned positions."""
+        from seqwise.data.batching import SequenceSet
+        from seqwise.models.external import longest_input
+        from seqwise.tasks.series_classification import TimeSeriesClassification
+
+        channels, longest = self.model.config.num_input_channels, longest_input(self.model.config)
+        for number, values in enumerate(examples, 1):
+            if values.ndim != 2 or values.shape[1] != channels or len(values) > longest:
+                most = "" if longest == float("inf") else f", of at most {longest:.0f} steps"
+                raise UserError(f"series {number} has the shape {values.shape}", expected=f"(steps, {channels}){most}")
+        rows = [np.asarray(values, np.float32) for values in examples]
+        return TimeSeriesClassification().outputs(self.model, SequenceSet.from_arrays(rows, [0] * len(rows)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +103,14 @@ class BaselinePredictor:
     model: Any
     labels: tuple[str, ...]
     name: str
+    task: str
 
-    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        return self.model.predict(list(texts))
+    def probabilities(self, examples: Sequence[Any]) -> np.ndarray:
+        return self.model.predict(list(examples))
 
 
 def load_model(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a Hugging Face folder, through the Auto classes.
+    """Model and tokenizer of a Hugging Face folder, through the Auto classes; no tokenizer where the model reads numbers.
 
     Raises :class:`UserError` for a folder that is damaged or holds neither classifier nor language model; weights are read from
     safetensors only.
@@ -93,7 +124,8 @@ def load_model(folder: Path) -> tuple[Any, Any]:
         model, info = auto.from_pretrained(folder, use_safetensors=True, local_files_only=True, output_loading_info=True)
         if info["missing_keys"]:
             raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokens = getattr(model.config, "num_input_channels", None) is None
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True) if tokens else None
     except Exception as error:  # whatever a damaged file makes the libraries raise
         raise UserError(
             f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind"
@@ -103,14 +135,21 @@ def load_model(folder: Path) -> tuple[Any, Any]:
 
 def auto_class(folder: Path) -> str:
     """Raises :class:`UserError` where a file is missing or the model answers nothing that is asked here."""
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).exists():
-            raise UserError(f"{folder} has no {name}", expected=MODEL_FOLDER, fix="give a run folder or a model folder")
-    architecture, *_ = _read(folder / "config.json").get("architectures") or ["model without a head"]
+    _require(folder, "config.json", "model.safetensors")
+    config = _read(folder / "config.json")
+    if config.get("num_input_channels") is None:
+        _require(folder, "tokenizer.json")
+    architecture, *_ = config.get("architectures") or ["model without a head"]
     for ending, auto in AUTO_CLASSES.items():
         if architecture.endswith(ending):
             return auto
     raise UserError(f"{folder} holds a {architecture}", expected="a classifier or a causal language model")
+
+
+def _require(folder: Path, *names: str) -> None:
+    for name in names:
+        if not (folder / name).exists():
+            raise UserError(f"{folder} has no {name}", expected=MODEL_FOLDER, fix="give a run folder or a model folder")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -137,7 +176,7 @@ def load_predictor(source: str) -> Predictor:
     if model.can_generate():
         raise UserError(f"{source} holds a language model, which labels nothing", fix="`seqwise generate` writes with it")
     labels = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
-    return NeuralPredictor(model, tokenizer, labels, folder.name)
+    return NeuralPredictor(model, tokenizer, labels, folder.name) if tokenizer else SeriesPredictor(model, labels, folder.name)
 
 
 def _recommended_folder(run: Path) -> str:
@@ -165,4 +204,4 @@ def _load_baseline(folder: Path) -> BaselinePredictor:
         model = TASKS[stored["task"]].baselines[stored["name"]].load(folder)
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again: the files are damaged") from error
-    return BaselinePredictor(model, tuple(stored["labels"]), stored["name"])
+    return BaselinePredictor(model, tuple(stored["labels"]), stored["name"], stored["task"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.comparison.budget import EVALUATIONS, MOST_EPOCHS, RESERVE, TRIAL_OVERHEAD, Speed, Workload
+from seqwise.comparison.budget import EVALUATIONS, RESERVE, TRIAL_OVERHEAD, Speed, Workload
 
 FAST, SLOW = Speed(0.001, 0.1, 0.2), Speed(0.004, 0.3, 0.5)
 
@@ -12,7 +12,7 @@ FAST, SLOW = Speed(0.001, 0.1, 0.2), Speed(0.004, 0.3, 0.5)
 def workload(workers: int = 1, per_epoch: int = 1_000_000, fixed: float = 10.0) -> Workload:
     speeds = {"rnn": {"modern": FAST, "classic": SLOW}, "transformer": {"modern": SLOW}}
     bodies = {"rnn": ["modern", "classic", "modern", "modern"], "transformer": ["modern"] * 4}
-    return Workload(speeds, bodies, per_epoch, workers, fixed)
+    return Workload(speeds, bodies, per_epoch, workers, fixed, most_epochs=60.0)
 
 
 def test_the_mean_is_over_the_configurations_that_are_tried():
@@ -32,7 +32,7 @@ def test_one_replicate_of_one_model_by_hand():
 
 def test_four_configurations_and_six_replicates_cost_ten_and_a_half_trainings():
     free = Speed(1.0, 0.0, 0.0)
-    found = Workload({"a": {"modern": free}}, {"a": ["modern"] * 4}, 10**9, 1, 0.0)
+    found = Workload({"a": {"modern": free}}, {"a": ["modern"] * 4}, 10**9, 1, 0.0, 60.0)
     assert found.seconds({"a": 1000}, 6, 4) == pytest.approx(10.5 * 1000 + 6 * 5 * TRIAL_OVERHEAD)
 
 
@@ -72,7 +72,7 @@ def test_steps_fill_the_budget_and_no_more(budget, replicates, configurations, w
 
 def test_no_more_than_sixty_epochs():
     steps = workload(per_epoch=10).steps(1e6, 1, 1, {"rnn": 1.0, "transformer": 0.5})
-    assert steps == {"rnn": 10 * MOST_EPOCHS // EVALUATIONS * EVALUATIONS, "transformer": 300 // EVALUATIONS * EVALUATIONS}
+    assert steps == {"rnn": 10 * 60 // EVALUATIONS * EVALUATIONS, "transformer": 300 // EVALUATIONS * EVALUATIONS}
 
 
 def test_a_budget_that_is_too_small_gives_the_fewest_steps():

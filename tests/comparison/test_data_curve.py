@@ -12,7 +12,7 @@ from seqwise.comparison.options import Options
 from seqwise.comparison.page_data import data_amount
 from seqwise.comparison.wording import primary
 from seqwise.core.errors import UserError
-from seqwise.data.batching import TokenSet
+from seqwise.data.batching import SequenceSet
 
 SIZES = np.array([100.0, 300.0, 1000.0])
 
@@ -79,7 +79,7 @@ def test_impossible_shares_are_user_errors(text):
 
 
 def test_a_smaller_part_lies_in_a_larger_one():
-    whole = TokenSet.from_lists([[i] for i in range(100)], list(range(100)))
+    whole = SequenceSet.from_lists([[i] for i in range(100)], list(range(100)))
     parts = [set(whole.part(share, 3).labels.tolist()) for share in (0.1, 0.3, 1.0)]
     assert parts[0] < parts[1] < parts[2]
     assert [len(part) for part in parts] == [10, 30, 100]

@@ -106,6 +106,13 @@ def test_quality_by_length_is_that_of_the_bucket():
     assert sum(bucket["examples"] for bucket in found) == 20
 
 
+@pytest.mark.parametrize(("right", "expected"), [(True, (1 - 3 / 40, 1.0)), (False, (0.0, 3 / 40))])
+def test_where_all_answers_agree_the_interval_is_no_point(right, expected):
+    labels, outputs = np.zeros(40, int), np.tile(np.float32([0.9, 0.1] if right else [0.1, 0.9]), (40, 1))
+    finals, data = Finals([], [outputs] * 3, [labels] * 3), TestData([np.ones(40, int)] * 3, True, None)
+    assert model_scores(TASK, finals, data, np.random.default_rng(0))["accuracy"]["ci95"] == pytest.approx(expected)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Two replicates: rnn fine, lstm diverged in the second, gru failed in the first."""

@@ -7,7 +7,7 @@ from rich.console import Console
 
 import seqwise
 from seqwise.comparison import compare as compare_module
-from seqwise.comparison.budget import EVALUATIONS, MOST_EPOCHS, Speed
+from seqwise.comparison.budget import EVALUATIONS, Speed
 from seqwise.comparison.options import Options
 from seqwise.comparison.refit import refit_jobs, steps_by_body, wanted
 from seqwise.tasks import TASKS
@@ -33,10 +33,10 @@ def test_it_is_on_from_the_standard_budget_on_unless_said_otherwise(changes, on)
 
 def test_steps_fill_the_time_within_limits():
     speeds = {"a": {"modern": Speed(0.1, 1.0, 2.0), "classic": Speed(0.001, 0.0, 0.0)}, "b": {"modern": Speed(100.0, 1.0, 1.0)}}
-    found = steps_by_body(speeds, {"a": 120, "b": 36}, 100.0, per_epoch=50)
+    found = steps_by_body(speeds, {"a": 120, "b": 36}, 100.0, most_steps=3000)
     assert found["a"]["modern"] % EVALUATIONS == 0
     assert found["a"]["modern"] * 0.1 + EVALUATIONS * 1.0 + 2.0 <= 100.0 < (found["a"]["modern"] + 3 * EVALUATIONS) * 0.1 + 30
-    assert found["a"]["classic"] <= MOST_EPOCHS * 50
+    assert found["a"]["classic"] <= 3000
     assert found["b"]["modern"] == 36
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
-from seqwise.data.batching import Batches, TokenSet, collate, encode, evaluation_batches, padding_share
+from seqwise.data.batching import Batches, SequenceSet, collate, encode, evaluation_batches, padding_share
 from seqwise.data.readers import load_corpus
 from seqwise.data.tokenizers import choose_tokenizer, train_tokenizer
 
@@ -55,21 +55,21 @@ def test_no_examples():
 
 @given(ids=examples)
 def test_token_set_holds_what_it_was_given(ids):
-    tokens = TokenSet.from_lists(ids, range(len(ids)))
+    tokens = SequenceSet.from_lists(ids, range(len(ids)))
     assert (tokens.flat.dtype, tokens.offsets.dtype, tokens.labels.dtype) == (np.int32, np.int64, np.int64)
     assert tokens.lengths.tolist() == [len(example) for example in ids]
     assert [tokens.flat[start:stop].tolist() for start, stop in zip(tokens.offsets, tokens.offsets[1:], strict=False)] == ids
 
 
 def test_saved_and_loaded(tmp_path):
-    tokens = TokenSet.from_lists([[1, 2], [3], [4, 5, 6]], [0, 1, 0])
+    tokens = SequenceSet.from_lists([[1, 2], [3], [4, 5, 6]], [0, 1, 0])
     tokens.save(tmp_path / "tokens.safetensors")
-    loaded = TokenSet.load(tmp_path / "tokens.safetensors")
+    loaded = SequenceSet.load(tmp_path / "tokens.safetensors")
     for name in ("flat", "offsets", "labels", "lengths"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(tokens, name), strict=True)
     (tmp_path / "tokens.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match=r"tokens\.safetensors"):
-        TokenSet.load(tmp_path / "tokens.safetensors")
+        SequenceSet.load(tmp_path / "tokens.safetensors")
 
 
 @settings(deadline=None)
@@ -77,7 +77,7 @@ def test_saved_and_loaded(tmp_path):
 def test_collate(ids, data):
     import torch
 
-    tokens = TokenSet.from_lists(ids, range(len(ids)))
+    tokens = SequenceSet.from_lists(ids, range(len(ids)))
     chosen = data.draw(st.lists(st.integers(0, len(ids) - 1), min_size=1, max_size=8))
     batch = collate(tokens, np.array(chosen))
     width = max(len(ids[n]) for n in chosen)

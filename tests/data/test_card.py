@@ -5,6 +5,7 @@ import json
 from seqwise.data.card import data_card
 from seqwise.data.readers import load_corpus
 from seqwise.data.splits import make_splits
+from seqwise.tasks.labelled_texts import LabelledTexts
 
 
 def test_card(tmp_path):
@@ -13,7 +14,7 @@ def test_card(tmp_path):
     (tmp_path / "dev.csv").write_text("text,label\nunseen,rare\n")
     (tmp_path / "test.csv").write_text("text,label\ntext   1,rare\nunseen,often\nnew,often\nnewer,rare\n")
     corpus = load_corpus(*[str(tmp_path / "train.csv")], validation=str(tmp_path / "dev.csv"), test=str(tmp_path / "test.csv"))
-    card = data_card(corpus, make_splits(corpus, replicates=2, seed=0))
+    card = LabelledTexts().card(corpus, make_splits(corpus, replicates=2, seed=0))
     assert card["examples"] == {"total": 24, "train": 19, "validation": 1, "test": 4}
     assert card["classes"] == {"often": 16, "rare": 8}
     assert card["imbalance"] == {"ratio": 2.0, "largest": "often", "smallest": "rare"}

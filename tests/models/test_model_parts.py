@@ -43,7 +43,7 @@ def test_beyond_the_learned_positions_is_an_error():
 
 
 def test_both_or_neither_input_is_an_error():
-    with pytest.raises(UserError, match="both or neither"):
+    with pytest.raises(UserError, match="got no input"):
         SeqwiseModel(SeqwiseConfig())()
 
 

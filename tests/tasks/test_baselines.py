@@ -11,7 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from seqwise.tasks import TASKS
-from seqwise.tasks.text_baselines import Majority, TfidfLinear
+from seqwise.tasks.class_baselines import Majority, temperature
+from seqwise.tasks.text_baselines import TfidfLinear
 
 BASELINES = TASKS["text-classification"].baselines
 WORDS = {0: "sun warm beach", 1: "snow ice cold", 2: "goal match ball"}
@@ -99,7 +100,7 @@ def test_the_temperature_is_the_best_one_between_its_bounds(seed, scale):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, 200)
     margins = scale * (rng.normal(0, 1, (200, 3)) + 1.5 * np.eye(3)[labels])
-    found = TfidfLinear._temperature(margins, labels)
+    found = temperature(margins, labels)
 
     def loss(temperature):
         return -log_softmax(margins / temperature, axis=1)[np.arange(200), labels].mean()

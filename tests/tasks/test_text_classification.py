@@ -9,12 +9,13 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
 from seqwise.core.errors import UserError
-from seqwise.data.batching import TokenSet
+from seqwise.data.batching import SequenceSet
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASKS
+from seqwise.tasks.classification import class_results, log_loss_rows
+from seqwise.tasks.classification import confusion_matrix as our_confusion
 from seqwise.tasks.task import load_outputs, save_outputs
-from seqwise.tasks.text_classification import TextClassification, class_results, log_loss_rows, samples
-from seqwise.tasks.text_classification import confusion_matrix as our_confusion
+from seqwise.tasks.text_classification import TextClassification, samples
 
 TASK = TextClassification()
 
@@ -88,8 +89,8 @@ def test_outputs_are_in_the_order_of_the_examples_and_alone_as_together():
     model = TASK.build(SeqwiseConfig(vocab_size=20, hidden_size=8, intermediate_size=8, embedding_size=4, num_labels=3)).eval()
     rng = np.random.default_rng(0)
     texts = [rng.integers(2, 20, length).tolist() for length in (9, 1, 4, 30, 2)]
-    together = TASK.outputs(model, TokenSet.from_lists(texts, [0] * 5))
-    alone = np.concatenate([TASK.outputs(model, TokenSet.from_lists([text], [0])) for text in texts])
+    together = TASK.outputs(model, SequenceSet.from_lists(texts, [0] * 5))
+    alone = np.concatenate([TASK.outputs(model, SequenceSet.from_lists([text], [0])) for text in texts])
     assert together.dtype == np.float32
     np.testing.assert_allclose(together.sum(1), 1, atol=1e-6)
     np.testing.assert_allclose(together, alone, atol=1e-6)
@@ -104,8 +105,8 @@ def test_saved_outputs_come_back(tmp_path):
 
 
 def test_the_feed_trains_on_train_and_scores_validation():
-    train = TokenSet.from_lists([[1], [2], [3], [4]], [0, 1, 0, 1])
-    validation = TokenSet.from_lists([[5], [6]], [1, 1])
+    train = SequenceSet.from_lists([[1], [2], [3], [4]], [0, 1, 0, 1])
+    validation = SequenceSet.from_lists([[5], [6]], [1, 1])
     feed = TASK.feed(train, validation, batch_size=2, seed=0)
     seen = torch.cat([feed.batch(step)["input_ids"] for step in range(2)]).flatten()
     assert sorted(seen.tolist()) == [1, 2, 3, 4]

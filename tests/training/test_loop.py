@@ -10,20 +10,21 @@ from accelerate import Accelerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.data.batching import TokenSet
+from seqwise.data.batching import SequenceSet
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.heads import SeqwiseForSequenceClassification
-from seqwise.tasks.text_classification import ExampleFeed, TextClassification
+from seqwise.tasks.classification import ExampleFeed
+from seqwise.tasks.text_classification import TextClassification
 from seqwise.training.loop import Progress, Trainer, TrainingConfig
 
 STEPS = 12
 TIMES = ("seconds", "train_seconds")
 
 
-def tokens(count: int, seed: int) -> TokenSet:
+def tokens(count: int, seed: int) -> SequenceSet:
     rng = np.random.default_rng(seed)
     texts = [rng.integers(2, 30, rng.integers(1, 12)).tolist() for _ in range(count)]
-    return TokenSet.from_lists(texts, [int(sum(text) % 2) for text in texts])
+    return SequenceSet.from_lists(texts, [int(sum(text) % 2) for text in texts])
 
 
 TRAIN, VALIDATION = tokens(40, 0), tokens(12, 1)

@@ -1,6 +1,6 @@
 """``seqwise compare``: which family for this data."""
 
-import time
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -15,6 +15,8 @@ def command(
     text: shared.TextColumn = None,
     target: shared.TargetColumn = None,
     group: shared.Group = None,
+    id: shared.IdColumn = None,
+    time: shared.TimeColumn = None,
     header: shared.Header = None,
     task: shared.Task = None,
     models: Annotated[
@@ -53,7 +55,7 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Train every family on equal terms; end with a verdict, a report and the trained model."""
-    started = time.monotonic()
+    started = monotonic()
     options = {name: value for name, value in locals().items() if name not in ("data", "no_samples", "json", "out")}
     from rich.console import Console
 

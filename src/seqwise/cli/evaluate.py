@@ -9,12 +9,14 @@ def command(
     text: shared.TextColumn = None,
     target: shared.TargetColumn = None,
     header: shared.Header = None,
+    id: shared.IdColumn = None,
+    time: shared.TimeColumn = None,
     json: shared.Json = False,
 ) -> None:
     """Score a run's recommended model, or a model folder, on labelled data; of language models the best trained one, on text."""
     from seqwise.api import evaluate
 
-    found = evaluate(run, data, text=text, target=target, header=header)
+    found = evaluate(run, data, text=text, target=target, header=header, id=id, time=time)
     if json:
         shared.print_json(found)
         return

@@ -18,18 +18,27 @@ def command(
     ],
     text: shared.TextColumn = None,
     header: shared.Header = None,
+    id: shared.IdColumn = None,
+    time: shared.TimeColumn = None,
     out: Annotated[str | None, typer.Option(help="Write here instead of to the terminal.")] = None,
     json: shared.Json = False,
 ) -> None:
     """Label a file or one text, with probabilities, as csv or JSON."""
-    from seqwise.api import predict
+    from seqwise.api import answers
     from seqwise.data.readers import read_texts
+    from seqwise.data.series_files import SeriesColumns, read_series
+    from seqwise.predictor import load_predictor
 
     if out and Path(out).exists():
         raise UserError(f"{out} exists", fix="choose another --out, or remove it")
-    texts = read_texts(data, column=text, header=header)
-    rows = [{"text": one, **answer} for one, answer in zip(texts, predict(run, texts), strict=True)]
-    _write(rows, out, json)
+    predictor = load_predictor(run)
+    if predictor.task == "time-series-classification":
+        examples = read_series(data, SeriesColumns(id=id, time=time), labelled=False).series
+        names = [{"series": number} for number in range(1, len(examples) + 1)]
+    else:
+        examples = read_texts(data, column=text, header=header)
+        names = [{"text": one} for one in examples]
+    _write([name | answer for name, answer in zip(names, answers(predictor, examples), strict=True)], out, json)
 
 
 def _write(rows: list[dict], out: str | None, as_json: bool) -> None:
@@ -45,8 +54,9 @@ def _write(rows: list[dict], out: str | None, as_json: bool) -> None:
     else:
         labels = list(rows[0]["probabilities"]) if rows else []
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["text", "label", *labels])
-        writer.writerows([row["text"], row["label"], *(f"{row['probabilities'][label]:.6f}" for label in labels)] for row in rows)
+        first = next(iter(rows[0])) if rows else "text"
+        writer.writerow([first, "label", *labels])
+        writer.writerows([row[first], row["label"], *(f"{row['probabilities'][label]:.6f}" for label in labels)] for row in rows)
     if out:
         write_text(Path(out), buffer.getvalue())
     else:

@@ -9,7 +9,9 @@ import typer
 
 Data = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="A csv, tsv, jsonl, json, parquet or txt file (gz too), a folder, hf:NAME[/CONFIG], or demo:NAME."),
+    typer.Argument(
+        metavar="DATA", help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a folder, hf:NAME[/CONFIG], or demo:NAME."
+    ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
 TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label; guessed if not given.")]
@@ -21,7 +23,12 @@ Folder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of comp
 Validation = Annotated[str | None, typer.Option(help="A file of its own for validation.")]
 Test = Annotated[str | None, typer.Option(help="A file of its own for the test.")]
 Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]
-Task = Annotated[str | None, typer.Option(help="text-classification or text-generation; guessed from the kind of data if not given.")]
+Task = Annotated[
+    str | None,
+    typer.Option(help="text-classification, text-generation or time-series-classification; guessed from the kind of data if not given."),
+]
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the series in a table with a row per step; guessed.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of the time in a table with a row per step; guessed.")]
 Out = Annotated[str | None, typer.Option(help="Run folder. The same command with the same folder continues.")]
 Budget = Annotated[str, typer.Option(help="Time for everything: 30s, 5m, 2h, quick (3m), standard (15m), thorough (2h).")]
 Size = Annotated[str, typer.Option(help="Non-embedding parameters of every model: auto, 30k, 100k, 300k, 1m, 3m or a number.")]
@@ -31,7 +38,7 @@ Steps = Annotated[str | None, typer.Option(help="Training steps instead of a bud
 Layers = Annotated[int | None, typer.Option(help="Layers of every model.")]
 Width = Annotated[int | None, typer.Option(help="Width of every model, instead of the solver's.")]
 Batch = Annotated[int | None, typer.Option(help="Examples per step.")]
-Context = Annotated[int | None, typer.Option(help="Most tokens of an example; the rest is cut.")]
+Context = Annotated[int | None, typer.Option(help="Most tokens or steps of an example; the rest is cut.")]
 Tokenizer = Annotated[str, typer.Option(help="auto, words, bytes, characters, bpe or bpe:SIZE; words not for text-generation.")]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]

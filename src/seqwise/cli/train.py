@@ -1,6 +1,6 @@
 """``seqwise train``: one model, no comparison."""
 
-import time
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -16,6 +16,8 @@ def command(
     text: shared.TextColumn = None,
     target: shared.TargetColumn = None,
     group: shared.Group = None,
+    id: shared.IdColumn = None,
+    time: shared.TimeColumn = None,
     header: shared.Header = None,
     task: shared.Task = None,
     budget: shared.Budget = "quick",
@@ -36,7 +38,7 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Train one model: a search on validation, one full training, a report."""
-    started = time.monotonic()
+    started = monotonic()
     options = {name: value for name, value in locals().items() if name not in ("data", "model", "no_samples", "json", "out")}
     from rich.console import Console
 

@@ -23,7 +23,6 @@ LATE = 1.15
 """Share of the budget beyond which a run is late."""
 LEAST_SHARE = 0.4
 """Share of the wanted epochs below which a comparison says little."""
-MOST_EPOCHS = 60.0
 SEARCH_SHARE = 0.25
 EVALUATIONS = 12
 
@@ -70,6 +69,7 @@ class Workload:
         bodies: per contender, the body of each configuration.
         per_epoch: steps of one epoch.
         fixed: seconds outside training: encoding, baselines, measuring cost, the report.
+        most_epochs: beyond which no model is trained.
         again: further full trainings of each model in each replicate, on parts of the data.
     """
 
@@ -78,6 +78,7 @@ class Workload:
     per_epoch: int
     workers: int
     fixed: float
+    most_epochs: float
     again: int = 0
 
     def mean(self, name: str, configurations: int) -> Speed:
@@ -107,9 +108,9 @@ class Workload:
         return {name: cheapest / cost[name] for name in self.speeds}
 
     def steps(self, budget: float, replicates: int, configurations: int, weights: Mapping[str, float]) -> dict[str, int]:
-        """The most steps that fit into ``budget`` seconds, at most 60 epochs, in multiples of the evaluations."""
+        """The most steps that fit into ``budget`` seconds, at most ``most_epochs``, in multiples of the evaluations."""
         unit = self.seconds(dict.fromkeys(weights, 0.0), replicates, configurations)
         slope = self.seconds({name: weight * 1000.0 for name, weight in weights.items()}, replicates, configurations) - unit
         scale = max(0.0, (budget * RESERVE - unit) / slope * 1000.0)
-        scale = min(scale, MOST_EPOCHS * self.per_epoch / max(weights.values()))
+        scale = min(scale, self.most_epochs * self.per_epoch / max(weights.values()))
         return {name: max(EVALUATIONS, int(scale * weight) // EVALUATIONS * EVALUATIONS) for name, weight in weights.items()}

@@ -26,6 +26,19 @@ with torch.no_grad():
     probabilities = model(**inputs).logits.softmax(-1)
 print(model.config.id2label[int(probabilities.argmax())])
 ```""",
+    "time-series-classification": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import torch
+from transformers import AutoModelForSequenceClassification
+
+model = AutoModelForSequenceClassification.from_pretrained("PATH")
+values = torch.zeros(1, 50, model.config.num_input_channels)  # (series, steps, channels), as measured
+with torch.no_grad():
+    probabilities = model(input_features=values).logits.softmax(-1)
+print(model.config.id2label[int(probabilities.argmax())])
+```""",
     "text-generation": """## How to use it
 
 ```python
@@ -174,7 +187,7 @@ def _data(result: Result) -> str:
     facts = [
         f"{numbers.capital(card.get('counted', 'examples'))}: {examples['train']:,} for training,"
         f" {examples['validation']:,} for validation, {examples['test']:,} for test.",
-        f"Length in tokens: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
+        f"Length in {card.get('length_in', 'tokens')}: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
         f"Classes: {classes}." if classes else "",
         f"Tokens: {tokenizer['kind']}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokenizer.get("kind") else "",
         f"Test examples that also appear in the training data: {overlap['test_in_train']:,}."

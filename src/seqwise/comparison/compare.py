@@ -21,7 +21,7 @@ from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
 from seqwise.comparison.progress import Clock, Watch, Work
 from seqwise.comparison.refit import refit_jobs, refit_result
-from seqwise.comparison.result import Outcome, Texts, judge_again, read_scores, write_scores
+from seqwise.comparison.result import Outcome, Shown, judge_again, read_scores, write_scores
 from seqwise.comparison.said import plan_summary, reproduce_command
 from seqwise.comparison.statistics import alpha_of_look
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
@@ -92,7 +92,7 @@ class Run:
         self._count_looks(plan, replicates)
         result = outcome.result(costs["models"], environment, self._limits())
         self._refit(engine, plan, result, finals, clock)
-        outcome.hand_over(result, self._texts())
+        outcome.hand_over(result, self._shown())
         self._beside(result)
         write_scores(self.folder, outcome.table(result["models"]))
         return self._write(result, clock)
@@ -146,7 +146,7 @@ class Run:
             return result
         clock = Clock(self.folder, self.started)
         judge_again(result, read_scores(self.folder, self.task, result), self._limits())
-        self._outcome().hand_over(result, self._texts())
+        self._outcome().hand_over(result, self._shown())
         self._beside(result)
         return self._write(result, clock)
 
@@ -171,11 +171,11 @@ class Run:
         replicates = read_json(self.folder.plan)["protocol"]["replicates"]
         return self.task.data.split(self.corpus, replicates=replicates, seed=self.options.seed).replicates
 
-    def _texts(self) -> Texts | None:
-        """The texts of a replicate's test split, unless they are to stay out of the report."""
+    def _shown(self) -> Shown | None:
+        """The test examples of a replicate, unless they are to stay out of the report."""
         if not self.options.samples:
             return None
-        return lambda replicate: self.task.data.test_texts(self.corpus, self._splits[replicate])
+        return lambda replicate: self.task.data.test_examples(self.corpus, self._splits[replicate])
 
     def _costs(self, engine: LocalEngine, plan: dict[str, Any], finals: dict[str, Finals]) -> dict[str, Any]:
         best = {c.name: best_replicate(self.task, finals[c.name]) for c in self.contenders}
@@ -183,9 +183,9 @@ class Run:
         folders = {name: self.folder.trial(finals[name].records[0]["job"]["fingerprint"]) / "model" for name in self.task.baselines}
         baselines = {name: str(place) for name, place in folders.items() if finals[name].status == "ok"}
         lengths = self.folder.examples(self.task.data, 0, Split.TRAIN).lengths
-        texts = self.task.data.typical_texts(self.corpus, self._splits[0], lengths, ROUNDS)
+        examples = self.task.data.typical_examples(self.corpus, self._splits[0], lengths, ROUNDS)
         try:
-            return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), texts)])[0]
+            return engine.map(measure_costs, [(str(self.folder.path), jobs, baselines, self.task.tag, lengths.tolist(), examples)])[0]
         except Exception as error:  # the scores must not be lost with the costs
             self.console.print(f"the costs could not be measured and are left out: {type(error).__name__}: {error}")
             return {"models": {}, "matmul_peak_gflops": None}

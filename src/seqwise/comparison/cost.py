@@ -75,15 +75,15 @@ def bytes_on_disk(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def measure_baseline(folder: Path, task: Task, name: str, texts: list[str]) -> dict[str, Any]:
-    """Latency of a baseline on single texts of median length; nothing where it gives no single answers."""
+def measure_baseline(folder: Path, task: Task, name: str, examples: list[Any]) -> dict[str, Any]:
+    """Latency of a baseline on single examples of median length; nothing where it gives no single answers."""
     model = task.baselines[name].load(folder)
-    answers = [answer for text in texts[:ROUNDS] if (answer := task.baseline_answer(model, text)) is not None]
+    answers = [answer for example in examples[:ROUNDS] if (answer := task.baseline_answer(model, example)) is not None]
     return {"latency_ms": _quantiles([_timed(answer) for answer in answers])} if answers else {}
 
 
 def measure_costs(
-    run: str, jobs: dict[str, dict[str, Any]], baselines: dict[str, str], task_tag: str, lengths: list[int], texts: list[str]
+    run: str, jobs: dict[str, dict[str, Any]], baselines: dict[str, str], task_tag: str, lengths: list[int], examples: list[Any]
 ) -> dict[str, Any]:
     """Latency, training rate, utilisation and state of every model of a comparison.
 
@@ -92,7 +92,7 @@ def measure_costs(
         jobs: per trained model, the job of its best replicate, with its hyperparameters; its weights lie in ``model/``.
         baselines: per baseline, the folder of its model.
         lengths: tokens of the training examples.
-        texts: examples of about median length, for baselines.
+        examples: some of about median length, for baselines.
     """
     torch.set_num_threads(1)
     folder, task = RunFolder(Path(run)), TASKS[task_tag]()
@@ -113,5 +113,5 @@ def measure_costs(
             "flop_utilisation": rates[name] * flops / peak,
             "state_bytes": None if outside else {str(length): state_bytes(model.config, length) for length in CONTEXTS},
         }
-    costs |= {name: measure_baseline(Path(place), task, name, texts) for name, place in baselines.items()}
+    costs |= {name: measure_baseline(Path(place), task, name, examples) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}

@@ -13,6 +13,7 @@ from seqwise.comparison.statistics import FEWEST_REPLICATES, Estimate, crossed_b
 from seqwise.tasks.task import Task, load_outputs
 
 BOOTSTRAP_DRAWS = 200
+RULE_OF_THREE = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +85,17 @@ class TestData:
     test_share: float | None
 
 
-def clipped(estimate: Estimate, low: float, high: float) -> dict[str, Any]:
-    """Mean and interval as JSON, the interval inside the metric's range."""
+def clipped(estimate: Estimate, low: float, high: float, *, units: int | None = None) -> dict[str, Any]:
+    """Mean and interval as JSON, the interval inside the metric's range.
+
+    Args:
+        units: of a share of right answers: where all or none of so many are right, the interval is that of the rule of three
+            (Hanley & Lippman-Hand 1983), not a point.
+    """
     interval = estimate.ci95 and [float(np.clip(bound, low, high)) for bound in estimate.ci95]
+    if interval and units and interval[0] == interval[1] in (low, high):
+        reach = min(1.0, RULE_OF_THREE / units) * (high - low)
+        interval = [max(low, interval[0] - reach), min(high, interval[1] + reach)]
     return {"mean": estimate.value, "ci95": interval}
 
 
@@ -136,7 +145,9 @@ def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Gene
     """Every metric that all replicates have: mean, 95 % interval, and the value of each; what a diverged one lacks is left out."""
     pairs = list(zip(finals.outputs, finals.truths, strict=True))
     rows = [task.metrics(values, truth) for values, truth in pairs]
-    scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), *task.range_of(task.metric))}
+    low, high = task.range_of(task.metric)
+    units = (len(finals.truths[0]) if data.crossed else sum(map(len, finals.truths))) if np.isfinite(high) else None
+    scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), low, high, units=units)}
     names = [name for name in rows[0] if name != task.metric and all(name in row for row in rows)]
     scores |= {name: _describing(task, name, finals, data, rng) for name in names}
     return {name: value | {"per_replicate": [row[name] for row in rows]} for name, value in scores.items()}

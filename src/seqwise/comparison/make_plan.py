@@ -73,7 +73,8 @@ def make_plan(
         contenders=contenders,
         labels=data.labels(corpus),
         data_sha256=corpus.sha256,
-        vocab_size=encoding.tokenizer.vocab_size,
+        vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
+        channels=encoding.channels,
         context=encoding.context,
         batch_size=batch_size,
         device=options.device,
@@ -151,12 +152,7 @@ def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, 
     card |= {
         "cut": {"share_of_examples": facts.cut.examples, "share_of_tokens": facts.cut.tokens, "context": encoding.context},
         "padding_share": padding_share(lengths, Batches(lengths, setting.batch_size, 1_000 * setting.options.seed)),
-        "tokenizer": {
-            "kind": tokenizer.kind,
-            "vocab_size": tokenizer.vocab_size,
-            "lowercase": tokenizer.lowercase,
-            "reason": tokenizer.reason,
-        },
+        "tokenizer": tokenizer and {name: getattr(tokenizer, name) for name in ("kind", "vocab_size", "lowercase", "reason")},
     }
     return {
         "source": corpus.source,

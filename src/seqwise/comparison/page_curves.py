@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqwise.comparison.page_results import trivial
-from seqwise.comparison.wording import Metric, answer_of, dig, primary, ranked, styles, trained
+from seqwise.comparison.wording import Metric, answer_of, dig, length_in, primary, ranked, styles, trained
 from seqwise.report import numbers
 from seqwise.report.charts import Axis, Point, Series, line_chart
 from seqwise.report.document import Block, Column, Details, Figure, Paragraph, Section, Table
@@ -87,7 +87,7 @@ def _legend(shown: Sequence[Series]) -> tuple[tuple[str, Any], ...]:
 def length(result: Result) -> Section:
     """Quality, latency and memory of the state against the length of the input."""
     figures = (_quality_by_length(result), _latency_by_length(result), _state_by_length(result))
-    intro = "Lengths are in tokens. These drawings describe; they take no part in the verdict."
+    intro = f"Lengths are in {length_in(result['data'])}. These drawings describe; they take no part in the verdict."
     return Section("length", "Short and long inputs", intro, tuple(figure for figure in figures if figure))
 
 
@@ -100,14 +100,18 @@ def _quality_by_length(result: Result) -> Figure | None:
     shown = [_length_series(result, model, bins, 0.09 * (place - (len(models) - 1) / 2)) for place, model in enumerate(models)]
     names = [_bin_name(*edges) for edges in bins]
     title = f"{numbers.capital(kind.label)} by length of the input"
-    x_axis = Axis("tokens", lambda value: names[round(value)], ticks=tuple(range(len(bins))))
+    x_axis = Axis(length_in(result["data"]), lambda value: names[round(value)], ticks=tuple(range(len(bins))))
     svg = line_chart(title, _curve_words(shown), shown, x_axis, Axis(kind.axis, lambda value: f"{value:g}"), spread="bars")
     examples = {(row["from"], row["to"]): row["examples"] for row in models[0]["by_length"]}
     rows = tuple(
         (name, numbers.whole(examples.get(edges)), *(_length_cell(kind, model, edges) for model in models))
         for name, edges in zip(names, bins, strict=True)
     )
-    columns = (Column("tokens", "right"), Column("examples", "right"), *(Column(model["name"], "right") for model in models))
+    columns = (
+        Column(length_in(result["data"]), "right"),
+        Column("examples", "right"),
+        *(Column(model["name"], "right") for model in models),
+    )
     return Figure(title, svg, "Vertical lines: 95 % intervals.", _legend(shown), Table(columns, rows, sortable=False))
 
 
@@ -116,11 +120,11 @@ def _bin_name(low: float, high: float | None) -> str:
 
 
 def _length_series(result: Result, model: Model, bins: Sequence[tuple[float, float]], shift: float) -> Series:
-    kind, points = primary(result), []
+    kind, points, unit = primary(result), [], length_in(result["data"])
     for row in model["by_length"]:
         if row["mean"] is not None:
             low, high = [bound * kind.scale for bound in row["ci95"]] if row["ci95"] else (None, None)
-            tip = f"{model['name']}, {_bin_name(row['from'], row['to'])} tokens: {kind.score(row)}, {row['examples']:,} examples"
+            tip = f"{model['name']}, {_bin_name(row['from'], row['to'])} {unit}: {kind.score(row)}, {row['examples']:,} examples"
             points.append(Point(bins.index((row["from"], row["to"])) + shift, row["mean"] * kind.scale, low, high, tip))
     return Series(model["name"], styles(result)[model["name"]], tuple(points))
 
@@ -149,9 +153,7 @@ def _state_by_length(result: Result) -> Figure | None:
         model["name"]: {int(tokens): size for tokens, size in (dig(model, "cost", "state_bytes") or {}).items()}
         for model in result["models"]
     }
-    caption = (
-        "What a model must remember to read on token by token: a recurrent state keeps its size, an attention cache grows with every token."
-    )
+    caption = "What a model must remember to read on: a recurrent state keeps its size, an attention cache grows with every token or step."
     return _growth(result, "Memory of the past by length", "state", values, numbers.size, _short_size, caption)
 
 
@@ -168,13 +170,14 @@ def _growth(
     tick: Callable[[float], str],
     caption: str,
 ) -> Figure | None:
-    """Two logarithmic axes: the input's length in tokens, and a cost."""
+    """Two logarithmic axes: the input's length, and a cost."""
     known = {name: {tokens: value for tokens, value in row.items() if value} for name, row in values.items()}
+    unit = length_in(result["data"])
     shown = [
         Series(
             name,
             styles(result)[name],
-            tuple(Point(tokens, value, tip=f"{name}, {tokens:,} tokens: {write(value)}") for tokens, value in sorted(row.items())),
+            tuple(Point(tokens, value, tip=f"{name}, {tokens:,} {unit}: {write(value)}") for tokens, value in sorted(row.items())),
         )
         for name, row in known.items()
         if len(row) > 1
@@ -183,8 +186,8 @@ def _growth(
         return None
     tokens = sorted({int(point.x) for series in shown for point in series.points})
     spoken = "; ".join(f"{series.label} from {write(series.points[0].y)} to {write(series.points[-1].y)}" for series in shown)
-    x_axis = Axis("tokens", lambda value: f"{value:,.0f}", log=True, ticks=tuple(tokens))
+    x_axis = Axis(unit, lambda value: f"{value:,.0f}", log=True, ticks=tuple(tokens))
     svg = line_chart(title, spoken, shown, x_axis, Axis(axis, tick, log=True))
     rows = tuple((f"{count:,}", *(write(known[series.label].get(count)) for series in shown)) for count in tokens)
-    table = Table((Column("tokens", "right"), *(Column(series.label, "right") for series in shown)), rows, sortable=False)
+    table = Table((Column(unit, "right"), *(Column(series.label, "right") for series in shown)), rows, sortable=False)
     return Figure(title, svg, caption, _legend(shown), table)

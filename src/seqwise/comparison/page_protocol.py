@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.comparison.wording import Metric, dig, metric, primary, sentence, setting, settings, trained
+from seqwise.comparison.wording import Metric, dig, length_in, metric, primary, sentence, setting, settings, trained
 from seqwise.report import numbers
 from seqwise.report.document import Block, Bullets, Callout, Cell, Code, Column, Details, Facts, Paragraph, Section, Table
 
@@ -45,7 +45,7 @@ def _data_facts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("columns", ", ".join(f"{role}: {name}" for role, name in columns.items() if name)),
         ((data.get("card") or {}).get("counted", "examples"), numbers.listed(counts)),
         (
-            "length in tokens",
+            f"length in {length_in(data)}",
             ", ".join(
                 f"{name} {numbers.whole(length[key])}"
                 for name, key in (("median", "median"), ("95th percentile", "p95"), ("longest", "max"))
@@ -68,7 +68,7 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "cut at the longest input",
-            f"{numbers.share(cut.get('share_of_examples'))} of the examples, {numbers.share(cut.get('share_of_tokens'))} of the tokens"
+            f"{numbers.share(cut.get('share_of_examples'))} of the examples, {numbers.share(cut.get('share_of_tokens'))} of their length"
             if cut and cut.get("share_of_examples")
             else "",
         ),
@@ -92,14 +92,16 @@ def _data_warnings(data: Mapping[str, Any], card: Mapping[str, Any]) -> list[Cal
     if seen:
         text = f"That is {numbers.share(overlap['share_of_test'])} of the test. " if overlap.get("share_of_test") is not None else ""
         what = "long test line" if card.get("counted") == "bytes" else "test example"
-        headline = f"{numbers.plural(seen, what)} also appear in the training or validation data"
+        headline = f"{numbers.plural(seen, what)} also {'appears' if seen == 1 else 'appear'} in the training or validation data"
         found.append(Callout("warning", "Overlap", headline, text + "Scores on them measure memory; a given test file is left as it is."))
     if duplicates.get("conflicting"):
         headline = f"{numbers.plural(duplicates['conflicting'], 'example')} appear in the data with different answers"
         found.append(Callout("warning", "Conflicting answers", headline, "No model can get all of these right."))
     if (cut.get("share_of_tokens") or 0) > 0.05:
-        headline = f"{numbers.share(cut['share_of_tokens'])} of the text is cut off"
-        found.append(Callout("warning", "Cut", headline, f"Inputs are read up to {cut.get('context')} tokens; --context reads more."))
+        headline = f"{numbers.share(cut['share_of_tokens'])} of all input is cut off"
+        found.append(
+            Callout("warning", "Cut", headline, f"Inputs are read up to {cut.get('context')} {length_in(data)}; --context reads more.")
+        )
     return found
 
 
@@ -239,7 +241,7 @@ def _protocol_facts(result: Result) -> list[tuple[str, str]]:
         ("training steps", steps),
         ("passes over the data", epochs),
         ("batch size", numbers.whole(rules["batch_size"]) if rules.get("batch_size") else ""),
-        ("longest input", f"{rules['context']:,} tokens" if rules.get("context") else ""),
+        ("longest input", f"{rules['context']:,} {length_in(result['data'])}" if rules.get("context") else ""),
         ("embedding width", numbers.whole(rules["embedding_size"]) if rules.get("embedding_size") else ""),
         ("learning-rate schedule", rules.get("schedule") or ""),
         ("validations per run", numbers.whole(rules["evaluations"]) if rules.get("evaluations") else ""),

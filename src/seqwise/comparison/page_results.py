@@ -40,7 +40,7 @@ def scores(result: Result) -> Section:
 _COSTS: dict[str, tuple[tuple[str, ...], Callable[[float | None], str]]] = {
     "training time": (("cost", "train_seconds"), numbers.duration),
     "ideal training time (at the machine’s peak)": (("cost", "ideal_train_seconds"), numbers.duration),
-    "training speed (tokens/s)": (("cost", "train_tokens_per_second"), numbers.count),
+    "training speed (tokens or steps per second)": (("cost", "train_tokens_per_second"), numbers.count),
     "share of the machine’s peak": (("cost", "flop_utilisation"), numbers.share),
     "time per answer (median)": (("cost", "latency_ms", "p50"), numbers.milliseconds),
     "time per answer (95th percentile)": (("cost", "latency_ms", "p95"), numbers.milliseconds),

@@ -34,6 +34,7 @@ from seqwise.tasks.task import Task
 CONFIG_KEYS = (
     "vocab_size",
     "embedding_size",
+    "num_input_channels",
     "projection_size",
     "hidden_size",
     "intermediate_size",
@@ -62,6 +63,7 @@ class Setting:
     batch_size: int
     device: str
     lengths: np.ndarray
+    channels: int | None = None
     externals: Mapping[str, External] = dataclasses.field(default_factory=dict)
 
     def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
@@ -69,6 +71,7 @@ class Setting:
         options = self.options
         shape = Shape(
             vocab_size=self.vocab_size,
+            channels=self.channels,
             embedding_size=embedding_size(target),
             layers=options.layers or default_layers(target),
             classes=len(self.labels),
@@ -100,7 +103,8 @@ class Setting:
     def wanted_epochs(self, target: int) -> float:
         bodies = next((found for name, found in self.solved(target).items() if name not in self.externals), None)
         parameters = self.count(bodies["modern"]).total if bodies else target
-        return self.task.wanted_epochs(parameters, int(self.lengths.sum()))
+        per_epoch = -(-len(self.lengths) // self.batch_size)
+        return self.task.wanted_epochs(parameters, int(self.lengths.sum()), per_epoch)
 
     def context_of(self, external: External) -> int:
         """Tokens that a model from outside reads at most."""
@@ -234,7 +238,7 @@ def _with_refit(setting: Setting, calibration: Calibration, machine: Machine, ch
     if not refit.wanted(setting.options) or setting.options.budget_seconds is None:
         return choice
     seconds = refit.SHARE * setting.options.budget_seconds
-    steps = refit.steps_by_body(calibration.at(choice.target), choice.steps, seconds, machine.per_epoch)
+    steps = refit.steps_by_body(calibration.at(choice.target), choice.steps, seconds, setting.task.most_epochs * machine.per_epoch)
     estimate = choice.estimate_seconds and choice.estimate_seconds + seconds * RESERVE
     return dataclasses.replace(choice, refit_steps=steps, estimate_seconds=estimate)
 
@@ -258,7 +262,13 @@ def _choice(
     budget = (options.budget_seconds or float("inf")) * (1 - refit.SHARE * refit.wanted(options))
     outside = time.monotonic() - machine.started + machine.fixed(replicates)
     workload = Workload(
-        speeds, body_of_points(setting, configurations), machine.per_epoch, machine.workers, outside, len(options.fractions)
+        speeds=speeds,
+        bodies=body_of_points(setting, configurations),
+        per_epoch=machine.per_epoch,
+        workers=machine.workers,
+        fixed=outside,
+        most_epochs=setting.task.most_epochs,
+        again=len(options.fractions),
     )
     weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
     tried = configurations + extended

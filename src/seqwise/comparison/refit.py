@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.comparison.budget import EVALUATIONS, MOST_EPOCHS, RESERVE, TRIAL_OVERHEAD, Speed
+from seqwise.comparison.budget import EVALUATIONS, RESERVE, TRIAL_OVERHEAD, Speed
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options
 from seqwise.comparison.search import select
@@ -28,15 +28,15 @@ def wanted(options: Options) -> bool:
 
 
 def steps_by_body(
-    speeds: Mapping[str, Mapping[str, Speed]], final_steps: Mapping[str, int], seconds: float, per_epoch: int
+    speeds: Mapping[str, Mapping[str, Speed]], final_steps: Mapping[str, int], seconds: float, most_steps: float
 ) -> dict[str, dict[str, int]]:
-    """How many steps each model, in each body, can take in so many seconds; at least those of a final run, at most 60 epochs."""
+    """How many steps each model, in each body, can take in so many seconds; at least those of a final run, at most ``most_steps``."""
     found: dict[str, dict[str, int]] = {}
     for name, bodies in speeds.items():
         found[name] = {}
         for body, speed in bodies.items():
             left = seconds * RESERVE - TRIAL_OVERHEAD - EVALUATIONS * speed.validation - speed.test
-            steps = min(left / speed.step, MOST_EPOCHS * per_epoch)
+            steps = min(left / speed.step, most_steps)
             found[name][body] = max(final_steps[name], math.floor(steps / EVALUATIONS) * EVALUATIONS)
     return found
 

@@ -18,8 +18,8 @@ from seqwise.comparison.verdict import decide, recommend
 from seqwise.core.files import atomic_path, read_json
 from seqwise.tasks.task import Task, Told, load_outputs
 
-Texts = Callable[[int], Sequence[str]]
-"""From a replicate to its test texts."""
+Shown = Callable[[int], Sequence[Any]]
+"""From a replicate to its test examples."""
 
 
 def best_of(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any] | None:
@@ -162,16 +162,16 @@ class Outcome:
         judge_again(result, self.table(result["models"]), limits)
         return result
 
-    def hand_over(self, result: dict[str, Any], texts: Texts | None) -> None:
+    def hand_over(self, result: dict[str, Any], shown: Shown | None) -> None:
         """Put into ``result`` which model is handed over, and what the task tells of it.
 
         Args:
-            texts: the test texts of a replicate; None keeps them out.
+            shown: the test examples of a replicate; None keeps them out.
         """
-        result["best"], result["samples"] = best_of(self.folder, result), texts is not None
-        result["task_results"] = result["best"] and self.told(result["best"], texts)
+        result["best"], result["samples"] = best_of(self.folder, result), shown is not None
+        result["task_results"] = result["best"] and self.told(result["best"], shown)
 
-    def told(self, best: dict[str, Any], texts: Texts | None) -> dict[str, Any]:
+    def told(self, best: dict[str, Any], shown: Shown | None) -> dict[str, Any]:
         """What the task says of the best model's answers on its replicate's test split."""
         place = self.replicates.index(best["replicate"])
         ok = [c.name for c in self.contenders if self.finals[c.name].status == "ok"]
@@ -186,6 +186,6 @@ class Outcome:
             truth=self.finals[best["name"]].truths[place],
             labels=tuple(self.plan["labels"]),
             folders=folders,
-            texts=texts and texts(best["replicate"]),
+            examples=shown and shown(best["replicate"]),
         )
         return self.task.results(told)

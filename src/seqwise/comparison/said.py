@@ -20,10 +20,11 @@ def plan_summary(plan: dict[str, Any]) -> str:
         + ", ".join(f"{count:,} {split}" for split, count in data["examples"].items())
         + f" {card.get('counted', 'examples')} ({card['scheme']})"
     )
-    tokenizer = card["tokenizer"]
-    lines.append(
-        f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {data['length']['median']:.0f} per example in the median"
-    )
+    tokenizer, median = card["tokenizer"], f"{data['length']['median']:.0f} per example in the median"
+    if tokenizer:
+        lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
+    else:
+        lines.append(f"{card['length_in']}: {median}; {len(card['channels'])} channels")
     lines.append(
         f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
@@ -49,7 +50,7 @@ def _size(protocol: dict[str, Any]) -> str:
     return f"{target} each" if protocol["match_size"] == "parameters" else f"the computation of a transformer of {target} each"
 
 
-FLAGS = ("task", "data_fractions", "validation", "test", "text", "target", "group", "layers", "width")
+FLAGS = ("task", "data_fractions", "validation", "test", "text", "target", "group", "id", "time", "layers", "width")
 
 
 def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
@@ -62,7 +63,7 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         "steps": _steps(options, protocol["steps"]),
         "replicates": protocol["replicates"],
         "configurations": protocol["configurations_per_replicate"],
-        "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"]),
+        "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"] or {}),
         "batch": protocol["batch_size"],
         "context": protocol["context"],
         "match-size": options.match_size,
@@ -84,5 +85,5 @@ def _steps(options: Options, steps: dict[str, int]) -> str:
     return ",".join(f"{name}={count}" for name, count in steps.items())
 
 
-def _tokenizer(options: Options, card: dict[str, Any]) -> str:
-    return options.tokenizer if options.tokenizer != "auto" else card["kind"]
+def _tokenizer(options: Options, card: dict[str, Any]) -> str | None:
+    return options.tokenizer if options.tokenizer != "auto" else card.get("kind")

@@ -18,6 +18,8 @@ class Shape(Config):
     """What all contenders of a comparison share."""
 
     vocab_size: int
+    channels: int | None = None
+    """Numbers per step of a series; None for tokens."""
     embedding_size: int
     layers: int
     classes: int
@@ -40,6 +42,7 @@ def _config(contender: Contender, shape: Shape, body: str, width: int, knob: int
     sized = {"intermediate_size": knob} if body == "modern" else {"projection_size": knob}
     return SeqwiseConfig(
         vocab_size=shape.vocab_size,
+        num_input_channels=shape.channels,
         embedding_size=shape.embedding_size,
         hidden_size=width,
         num_hidden_layers=shape.layers,

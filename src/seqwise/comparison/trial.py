@@ -31,13 +31,13 @@ from seqwise.training.loop import Progress, Trainer, TrainingConfig
 PROGRESS_SECONDS = 1.0
 
 
-def model_config(job: Mapping[str, Any]) -> SeqwiseConfig:
-    """The model's config with the trial's hyperparameters put in."""
+def model_config(job: Mapping[str, Any], task: Task, train: Any) -> SeqwiseConfig:
+    """The model's config with the trial's hyperparameters, and what the training examples say of the input, put in."""
     values = job["hyperparameters"]
-    dropout, tokens = values["dropout"], TASKS[job["task"]].token_dropout
+    dropout, tokens = values["dropout"], task.token_dropout
     changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": tokens * dropout}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
-    return SeqwiseConfig(**job["config"], **changes, **TASKS[job["task"]]().head_settings(job["labels"]))
+    return SeqwiseConfig(**job["config"], **changes, **task.head_settings(job["labels"]), **task.input_settings(train))
 
 
 def training_config(job: Mapping[str, Any]) -> TrainingConfig:
@@ -46,11 +46,11 @@ def training_config(job: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**job["training"], **chosen)
 
 
-def build_model(job: Mapping[str, Any], task: Task) -> Any:
+def build_model(job: Mapping[str, Any], task: Task, train: Any) -> Any:
     """A fresh model of ours, or one from outside as it was saved."""
     outside = job["config"].get("external")
     if outside is None:
-        return task.build(model_config(job))
+        return task.build(model_config(job, task, train))
     return load_external(outside, task.auto_class, dropout=job["hyperparameters"]["dropout"], **task.head_settings(job["labels"]))
 
 
@@ -66,11 +66,11 @@ def build_trainer(job: Mapping[str, Any], folder: RunFolder, checkpoints: Path |
     """Model, data and optimizer of a job; the weights come from the seed alone."""
     task: Task = TASKS[job["task"]]()
     training = training_config(job)
-    torch.manual_seed(training.seed)
-    model = build_model(job, task)
     train, validation = (_examples(job, folder, split) for split in (Split.TRAIN, Split.VALIDATION))
     if "fraction" in job:
         train = train.part(job["fraction"], job["data_seed"])
+    torch.manual_seed(training.seed)
+    model = build_model(job, task, train)
     feed = task.feed(train, validation, batch_size=job["batch_size"], seed=job["data_seed"])
     return Trainer(model, feed, training, folder=checkpoints, accelerator=accelerator_for(job["device"]))
 
@@ -120,7 +120,9 @@ def train_and_test(
         model = _test(trainer, task, job, folder, place, record)
         if keep_model:
             model.save_pretrained(place / "model")
-            shutil.copytree(folder.replicate(job["replicate"]) / job["within"] / "tokenizer", place / "model", dirs_exist_ok=True)
+            tokenizer = folder.replicate(job["replicate"]) / job["within"] / "tokenizer"
+            if tokenizer.exists():
+                shutil.copytree(tokenizer, place / "model", dirs_exist_ok=True)
     return record
 
 

@@ -74,6 +74,11 @@ METRICS = {
 }
 
 
+def length_in(data: Mapping[str, Any]) -> str:
+    """What the length of an example is counted in: tokens, or the steps of a series."""
+    return (data.get("card") or {}).get("length_in", "tokens")
+
+
 def metric(name: str) -> Metric:
     """A metric that is not listed keeps its own name and no unit."""
     return METRICS.get(name) or Metric(name.replace("_", " "))

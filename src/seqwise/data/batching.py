@@ -1,4 +1,4 @@
-"""Texts as one flat array of tokens, and the same batches in the same order for every model."""
+"""Sequences of tokens or of numbers as one flat array, and the same batches in the same order for every model."""
 
 import dataclasses
 import functools
@@ -19,14 +19,14 @@ CHUNK = 50
 
 
 @dataclasses.dataclass(frozen=True)
-class TokenSet(Arrays):
+class SequenceSet(Arrays):
     """Encoded examples: example i is ``flat[offsets[i]:offsets[i + 1]]``.
 
     Args:
-        flat: int32 token ids of all examples.
+        flat: of all examples, int32 token ids (S,) or float32 values of C channels (S, C).
         offsets: int64 [n + 1].
         labels: int64 [n] class numbers.
-        pad: int64 [], the token that fills up short rows.
+        pad: int64 [], the token that fills up short rows; values are filled up with zeros.
     """
 
     what: ClassVar[str] = "encoded examples"
@@ -58,13 +58,21 @@ class TokenSet(Arrays):
         """A share of the examples, at least two; a smaller share is part of a larger one."""
         count = min(len(self), max(2, round(share * len(self))))
         kept = np.sort(np.random.default_rng([seed, 7]).permutation(len(self))[:count])
-        ids = [self.flat[self.offsets[i] : self.offsets[i + 1]] for i in kept]
-        return type(self).from_lists(ids, self.labels[kept], int(self.pad))
+        return type(self).from_arrays([self.example(i) for i in kept], self.labels[kept], int(self.pad))
+
+    def example(self, number: int) -> np.ndarray:
+        return self.flat[self.offsets[number] : self.offsets[number + 1]]
 
     @classmethod
     def from_lists(cls, ids: Sequence[Sequence[int]], labels: Sequence[int], pad: int = 0) -> Self:
-        offsets = np.concatenate([[0], np.cumsum([len(example) for example in ids], dtype=np.int64)]).astype(np.int64)
-        flat = np.fromiter((token for example in ids for token in example), np.int32, offsets[-1])
+        """Of token ids."""
+        return cls.from_arrays([np.asarray(example, np.int32) for example in ids], labels, pad)
+
+    @classmethod
+    def from_arrays(cls, examples: Sequence[np.ndarray], labels: Sequence[int], pad: int = 0) -> Self:
+        """Of arrays (T,) or (T, C), all of one kind."""
+        offsets = np.concatenate([[0], np.cumsum([len(example) for example in examples], dtype=np.int64)]).astype(np.int64)
+        flat = np.concatenate(examples) if len(examples) else np.zeros(0, np.int32)
         return cls(flat, offsets, np.asarray(labels, np.int64), np.asarray(pad, np.int64))
 
 
@@ -75,7 +83,9 @@ class CutShare(NamedTuple):
     tokens: float
 
 
-def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int) -> tuple[TokenSet, CutShare]:
+def encode(
+    tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int
+) -> tuple[SequenceSet, CutShare]:
     """Encode every text, keep its first ``max_length`` tokens, and say how much that cuts. A text without tokens is one [UNK]."""
     # without texts the tokenizer has nothing to tell its output's type from
     ids = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"] if len(texts) else []
@@ -83,17 +93,17 @@ def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: S
     lengths = np.array([len(example) for example in ids], np.int64)
     cut = np.maximum(lengths - max_length, 0)
     share = CutShare(float(np.mean(cut > 0)), float(cut.sum() / lengths.sum())) if len(ids) else CutShare(0.0, 0.0)
-    return TokenSet.from_lists([example[:max_length] for example in ids], labels), share
+    return SequenceSet.from_lists([example[:max_length] for example in ids], labels), share
 
 
 def encode_special(
     tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int, pad: int
-) -> TokenSet:
+) -> SequenceSet:
     """Encode with the special tokens that a tokenizer from outside adds, cut as it cuts. A text without tokens is one of padding."""
     if not len(texts):
-        return TokenSet.from_lists([], labels)
+        return SequenceSet.from_lists([], labels)
     ids = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False, verbose=False)["input_ids"]
-    return TokenSet.from_lists([example or [pad] for example in ids], labels, pad)
+    return SequenceSet.from_lists([example or [pad] for example in ids], labels, pad)
 
 
 class Batches:
@@ -157,14 +167,19 @@ def evaluation_batches(lengths: np.ndarray, tokens_per_batch: int) -> list[np.nd
     return batches
 
 
-def collate(tokens: TokenSet, indices: np.ndarray) -> dict[str, "torch.Tensor"]:
-    """``input_ids`` and ``attention_mask`` [B, T] int64, padded on the right to the longest example, and ``labels`` [B]."""
+def collate(examples: SequenceSet, indices: np.ndarray) -> dict[str, "torch.Tensor"]:
+    """What a model takes: tokens or values padded on the right to the longest example, and ``labels`` [B].
+
+    ``input_ids`` [B, T] int64 or ``input_features`` [B, T, C] float32, and ``attention_mask`` [B, T] int64.
+    """
     import torch
 
-    lengths = tokens.lengths[indices]
+    lengths = examples.lengths[indices]
     positions = np.arange(lengths.max())
     mask = positions < lengths[:, None]
-    ids = np.full(mask.shape, tokens.pad, np.int64)
-    ids[mask] = tokens.flat[(tokens.offsets[indices][:, None] + positions)[mask]]
-    arrays = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": tokens.labels[indices]}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    found = examples.flat[(examples.offsets[indices][:, None] + positions)[mask]]
+    tokens = found.ndim == 1
+    values = np.full(mask.shape, examples.pad, np.int64) if tokens else np.zeros((*mask.shape, found.shape[1]), np.float32)
+    values[mask] = found
+    arrays = {"attention_mask": mask.astype(np.int64), "labels": examples.labels[indices]}
+    return {name: torch.from_numpy(array) for name, array in ({"input_ids" if tokens else "input_features": values} | arrays).items()}

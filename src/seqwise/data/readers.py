@@ -2,10 +2,13 @@
 
 import collections
 import dataclasses
+import functools
 import math
 import re
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seqwise.core.config import fingerprint
 from seqwise.core.errors import UserError, did_you_mean
@@ -48,6 +51,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @functools.cached_property
+    def keys(self) -> tuple[str, ...]:
+        """By which duplicates are found: the texts, runs of white space as one space."""
+        return tuple(" ".join(text.split()) for text in self.texts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +208,7 @@ def _corpus(source: str, tables: list[Table], parts: list[_Part], choice: _Choic
     )
     counts = collections.Counter(label for label, split in zip(labels, given, strict=True) if split in ("", "train"))
     if for_training:
-        _check_classes(counts, parts, choice.target)
+        check_classes(counts, [(part.source, part.labels) for part in parts], choice.target)
     return Corpus(
         texts=texts,
         labels=labels,
@@ -213,47 +221,65 @@ def _corpus(source: str, tables: list[Table], parts: list[_Part], choice: _Choic
         text_column=choice.text,
         target_column=choice.target,
         classes=tuple(sorted(counts)),
-        notes=choice.notes + _oddities(counts, texts),
+        notes=choice.notes + single_notes(counts) + _empty_notes(texts),
     )
 
 
-def _check_classes(counts: collections.Counter[str], parts: list[_Part], target: str) -> None:
-    source, count = parts[0].source, counts.total()
+def label_ids(corpus: Any) -> np.ndarray:
+    """int64 (n,): the number of each example's label among the corpus's classes."""
+    index = {name: i for i, name in enumerate(corpus.classes)}
+    return np.array([index[label] for label in corpus.labels], dtype=np.int64)
+
+
+def check_classes(
+    counts: collections.Counter[str], parts: list[tuple[str, list[str]]], target: str, row: str = "data row", column: bool = True
+) -> None:
+    """Raises :class:`UserError` where training is not possible: one class, an unknown label in another part, too few examples.
+
+    Args:
+        counts: examples of each class in the training part.
+        parts: of each file its name and labels, the training part first.
+        row: what an example is called.
+        column: whether the labels stand in a column that the user may name.
+    """
+    source, count = parts[0][0], counts.total()
+    what, fix = (f"column '{target}'", "name the label's column with --target") if column else ("the label", None)
     if len(counts) == 1:
         raise UserError(
-            f"{source}: column '{target}' has one class only, '{next(iter(counts))}'",
+            f"{source}: {what} has one class only, '{next(iter(counts))}'",
             expected="two or more classes",
-            fix="name the label's column with --target",
+            fix=fix,
         )
-    for part in parts:
-        unknown = sorted(set(part.labels) - counts.keys())
+    for name, labels in parts:
+        unknown = sorted(set(labels) - counts.keys())
         if unknown:
-            row = part.labels.index(unknown[0]) + 1
+            place = labels.index(unknown[0]) + 1
             raise UserError(
-                f"{part.source}, data row {row}: label '{unknown[0]}' does not occur in the training examples of {source}",
+                f"{name}, {row} {place}: label '{unknown[0]}' does not occur in the training examples of {source}",
                 fix=did_you_mean(unknown[0], sorted(counts)[:20]),
             )
     if count < MIN_EXAMPLES:
         raise UserError(f"{source} has {count} training examples", expected=f"{MIN_EXAMPLES} or more (hundreds to learn anything)")
     if len(counts) == count:
         raise UserError(
-            f"{source}: every value of column '{target}' is different",
+            f"{source}: every value of {what} is different",
             expected="classes that repeat",
-            fix="name the label's column with --target",
+            fix=fix,
         )
 
 
-def _oddities(counts: collections.Counter[str], texts: tuple[str, ...]) -> tuple[str, ...]:
+def single_notes(counts: collections.Counter[str]) -> tuple[str, ...]:
+    """What is to be said of classes with a single example."""
     single = sorted(label for label, count in counts.items() if count == 1)
+    if not single:
+        return ()
+    shown = f"{', '.join(single[:5])}{', ...' if len(single) > 5 else ''}"
+    return (f"{len(single)} of {len(counts)} classes have a single example: {shown}",)
+
+
+def _empty_notes(texts: tuple[str, ...]) -> tuple[str, ...]:
     empty = sum(not text.strip() for text in texts)
-    notes = []
-    if single:
-        notes.append(
-            f"{len(single)} of {len(counts)} classes have a single example: {', '.join(single[:5])}{', ...' if len(single) > 5 else ''}"
-        )
-    if empty:
-        notes.append(f"{empty} of {len(texts)} texts are empty")
-    return tuple(notes)
+    return (f"{empty} of {len(texts)} texts are empty",) if empty else ()
 
 
 def read_texts(source: str, *, column: str | None = None, header: bool | None = None) -> list[str]:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import enum
+from typing import Protocol
 
 import numpy as np
 
 from seqwise.core.errors import UserError
-from seqwise.data.readers import Corpus
 
 FOLDS = 5
 HOLDOUT_FROM = 20_000
@@ -18,6 +18,30 @@ class Split(enum.StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
+
+
+class LabelledCorpus(Protocol):
+    """What splits are drawn from: labelled examples of any kind.
+
+    Attributes:
+        keys: examples with the same key are the same.
+        groups: what must not be divided, or None.
+        given: "train", "validation" or "test" where the user fixed it, else "".
+    """
+
+    source: str
+    sha256: str
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    groups: tuple[str, ...] | None
+    given: tuple[str, ...]
+    target_column: str
+    notes: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +72,7 @@ class SplitPlan:
     test_share: float | None
 
 
-def fold_space(text: str) -> str:
-    """The text by which duplicates are found: runs of white space are one space."""
-    return " ".join(text.split())
-
-
-def make_splits(corpus: Corpus, *, replicates: int, seed: int) -> SplitPlan:
+def make_splits(corpus: LabelledCorpus, *, replicates: int, seed: int) -> SplitPlan:
     """Splits for every replicate, a pure function of corpus and seed.
 
     A given test or validation part is the same for all replicates and stays as it is. Otherwise replicate r tests on fold r of
@@ -81,12 +100,12 @@ def make_splits(corpus: Corpus, *, replicates: int, seed: int) -> SplitPlan:
     return SplitPlan(plan, scheme, share)
 
 
-def components(corpus: Corpus) -> np.ndarray:
+def components(corpus: LabelledCorpus) -> np.ndarray:
     """Per example the number of its unit: examples with the same text or the same group, and so on through both relations."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    relations = [[fold_space(text) for text in corpus.texts]] + ([corpus.groups] if corpus.groups else [])
+    relations = [corpus.keys] + ([corpus.groups] if corpus.groups else [])
     count = len(corpus)
     nodes, offset = [], count
     for relation in relations:
@@ -176,10 +195,10 @@ def _validation(rest: np.ndarray, labels: np.ndarray, units: np.ndarray, rng: np
     return rest[allocate(labels[rest], units[rest], np.array([1 - share, share]), rng) == 1]
 
 
-def _check_divisible(corpus: Corpus, units: np.ndarray, missing: list[Split]) -> None:
+def _check_divisible(corpus: LabelledCorpus, units: np.ndarray, missing: list[Split]) -> None:
     distinct, parts = len(np.unique(units)), 1 + len(missing)
     if distinct < parts + (Split.TEST in missing):
-        what = "groups and distinct texts" if corpus.groups else "distinct texts"
+        what = "groups and distinct examples" if corpus.groups else "distinct examples"
         raise UserError(
             f"{corpus.source} has {distinct} {what} to divide into {', '.join([Split.TRAIN, *missing])}",
             expected=f"{parts + (Split.TEST in missing)} or more",

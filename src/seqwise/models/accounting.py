@@ -27,12 +27,12 @@ def mixers(config: SeqwiseConfig) -> Iterator[tuple[Any, Any]]:
 
 def count_parameters(config: SeqwiseConfig, num_labels: int | None = None, *, vocabulary_head: bool = False) -> ParameterCount:
     """Trainable parameters of the backbone, and of a head on it: a classifier of ``num_labels`` classes, or a language model's."""
-    width = config.hidden_size
-    table = config.vocab_size * config.embedding_size
+    width, channels = config.hidden_size, config.num_input_channels
+    table = config.vocab_size * config.embedding_size if channels is None else 0
     embedding = table
     if config.position_embedding == "learned":
         embedding += config.max_position_embeddings * config.projection_size
-    body = config.embedding_size * config.projection_size
+    body = (config.embedding_size if channels is None else channels + 1) * config.projection_size
     body += sum(mixer.parameter_count(settings) for mixer, settings in mixers(config))
     if config.body == "modern":
         body += config.num_hidden_layers * (2 * width + 3 * width * config.intermediate_size) + width
@@ -58,7 +58,7 @@ def forward_flops(config: SeqwiseConfig, length: int, *, vocabulary_head: bool =
 
     Those of the backbone, and with ``vocabulary_head`` those of the logits of every token.
     """
-    flops = 2 * length * config.embedding_size * config.projection_size
+    flops = 2 * length * (config.num_input_channels or config.embedding_size) * config.projection_size
     flops += sum(mixer.flops(settings, length) for mixer, settings in mixers(config))
     if config.body == "modern":
         flops += config.num_hidden_layers * 2 * length * 3 * config.hidden_size * config.intermediate_size

@@ -12,6 +12,7 @@ from seqwise.core.errors import UserError
 from seqwise.models.block import BLOCKS
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.dropout import Dropout, TokenDropout
+from seqwise.models.features import FeatureProjection
 from seqwise.models.initialization import initialize
 from seqwise.models.padding import Padding
 from seqwise.models.positions import input_positions
@@ -42,8 +43,11 @@ class SeqwiseModel(SeqwisePreTrainedModel):
 
     def __init__(self, config: SeqwiseConfig):
         super().__init__(config)
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
-        self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
+        if config.num_input_channels is None:
+            self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
+            self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
+        else:
+            self.feature_projection = FeatureProjection(config)
         self.positions = input_positions(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.dropout = Dropout(config.embedding_dropout)
@@ -53,11 +57,11 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         self.gradient_checkpointing = False  # set by activation_checkpointing_enable()
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Embedding:
-        return self.embed_tokens
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embed_tokens if self.config.num_input_channels is None else self.feature_projection
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
-        self.embed_tokens = value
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        setattr(self, "embed_tokens" if self.config.num_input_channels is None else "feature_projection", value)
 
     @can_return_tuple
     def forward(
@@ -68,19 +72,20 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
         output_hidden_states: bool | None = None,
+        input_features: Tensor | None = None,
         **kwargs,
     ) -> BaseModelOutputWithPast:
         """Hidden states (B, T, D), zero at padding.
 
         Args:
-            input_ids: (B, T); or ``inputs_embeds`` (B, T, E), one of the two.
-            attention_mask: (B, T), 1 at real tokens; a longer one is read from its end.
+            input_ids: (B, T); or ``inputs_embeds`` (B, T, E); or, with ``num_input_channels``, ``input_features`` (B, T, C) alone.
+            attention_mask: (B, T), 1 at real tokens or steps; a longer one is read from its end.
             past_key_values: what an earlier call returned; the model continues from there.
             use_cache: return ``past_key_values``. Only causal models do, and not by themselves with activation checkpointing.
             output_hidden_states: return the embedding and every layer's output too; the last one is normalised.
         """
         cache = self._cache(past_key_values, use_cache)
-        hidden, padding = self.encode(input_ids, attention_mask, inputs_embeds, cache)
+        hidden, padding = self.encode(input_ids, attention_mask, inputs_embeds, cache, input_features)
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         return BaseModelOutputWithPast(
             last_hidden_state=padding.unpack(hidden[-1]),
@@ -94,13 +99,13 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         cache: SeqwiseCache | None = None,
+        input_features: Tensor | None = None,
     ) -> tuple[list[Tensor], Padding]:
         """All hidden states, packed (B, S, D), and how they were packed. A given cache is brought up to date."""
-        tokens = require_one(input_ids, inputs_embeds)
-        require_rows(cache, tokens.shape[0])
-        padding = Padding.of(attention_mask, tokens.shape[1])
-        tokens = padding.pack(tokens)
-        x = self.token_dropout(self.embedding_projection(self.embed_tokens(tokens) if inputs_embeds is None else tokens))
+        given = require_one(self.config, input_ids=input_ids, inputs_embeds=inputs_embeds, input_features=input_features)
+        require_rows(cache, given.shape[0])
+        padding = Padding.of(attention_mask, given.shape[1])
+        x = self.token_dropout(self._projected(padding.pack(given), embed=input_ids is not None))
         x = self.dropout(self.positions(x, self._positions(x, cache)))
         hidden, states = [x], []
         for layer, state in zip(self.layers, cache.states if cache else [None] * len(self.layers), strict=True):
@@ -113,6 +118,11 @@ class SeqwiseModel(SeqwisePreTrainedModel):
             every = torch.full((x.shape[0],), x.shape[1], device=x.device)
             cache.advance(states, every if count is None else count, padding.columns)
         return hidden, padding
+
+    def _projected(self, given: Tensor, *, embed: bool) -> Tensor:
+        if self.config.num_input_channels is not None:
+            return self.feature_projection(given)
+        return self.embedding_projection(self.embed_tokens(given) if embed else given)
 
     def _run(self, layer: nn.Module, *arguments) -> tuple[Tensor, tuple | None]:
         if self.gradient_checkpointing and self.training:
@@ -136,10 +146,17 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         return positions if past is None else positions + past[0].unsqueeze(1)
 
 
-def require_one(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    if (input_ids is None) == (inputs_embeds is None):
-        raise UserError("the model got both or neither of input_ids and inputs_embeds", expected="one of them")
-    return inputs_embeds if input_ids is None else input_ids
+def require_one(config: SeqwiseConfig, **inputs: Tensor | None) -> Tensor:
+    """The one input that a model of this configuration takes."""
+    channels = config.num_input_channels
+    known = ["input_ids", "inputs_embeds"] if channels is None else ["input_features"]
+    given = {name: value for name, value in inputs.items() if value is not None}
+    if len(given) != 1 or not given.keys() <= set(known):
+        raise UserError(f"the model got {' and '.join(given) or 'no input'}", expected=f"{' or '.join(known)} alone")
+    (value,) = given.values()
+    if channels is not None and (value.dim() != 3 or value.shape[2] != channels):
+        raise UserError(f"input_features have the shape {tuple(value.shape)}", expected=f"(batch, steps, {channels}): {channels} channels")
+    return value
 
 
 def require_rows(cache: SeqwiseCache | None, rows: int) -> None:

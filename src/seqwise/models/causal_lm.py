@@ -21,7 +21,7 @@ LOGITS_AT_ONCE, FEWEST_ROWS = 2**20, 128
 class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
     """Hidden states, projected to the width of the token embedding and compared with it (Press & Wolf 2017, arXiv:1608.05859).
 
-    The vocabulary so costs every family the same. Raises :class:`UserError` for a bidirectional configuration.
+    The vocabulary so costs every family the same. Raises :class:`UserError` for a bidirectional configuration, and for one of series.
     """
 
     _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.embed_tokens.weight"}
@@ -31,6 +31,8 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
             raise UserError(
                 "a bidirectional model has seen the token that it is to predict", expected="bidirectional=False for a language model"
             )
+        if config.num_input_channels is not None:
+            raise UserError("num_input_channels is set: there are no tokens to predict", expected="None for a language model")
         super().__init__(config)
         self.model = SeqwiseModel(config)
         self.head_projection = nn.Linear(config.hidden_size, config.embedding_size, bias=False)

@@ -18,6 +18,8 @@ class SeqwiseConfig(PreTrainedConfig):
     Attributes:
         vocab_size: tokens.
         embedding_size: width of the token embedding (E).
+        num_input_channels: numbers per step of a series (C), which then is the input in place of tokens; None for tokens.
+        input_mean, input_std: per channel, what a series is standardised by; None for values as they are.
         projection_size: width after the embedding's projection; None for ``hidden_size``. Another width needs the classic body.
         hidden_size: width of the residual stream and of every mixer's output (D).
         intermediate_size: width of the gated feed-forward (F); unused by the classic body.
@@ -44,6 +46,9 @@ class SeqwiseConfig(PreTrainedConfig):
 
     vocab_size: int = 256
     embedding_size: int = 64
+    num_input_channels: int | None = None
+    input_mean: list[float] | None = None
+    input_std: list[float] | None = None
     projection_size: int | None = None
     hidden_size: int = 64
     intermediate_size: int = 172
@@ -81,6 +86,7 @@ class SeqwiseConfig(PreTrainedConfig):
     def validate(self) -> None:
         """Raises :class:`UserError`. Also called before saving; the base class would know its own ``layer_types`` only."""
         check_sizes(self)
+        check_channels(self)
         check_names(self)
         check_widths(self)
 
@@ -104,6 +110,20 @@ def check_sizes(config: SeqwiseConfig) -> None:
     for name in ("hidden_dropout", "embedding_dropout", "token_dropout", "classifier_dropout"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"{name} is {getattr(config, name)}", expected="a probability from 0 to below 1")
+
+
+def check_channels(config: SeqwiseConfig) -> None:
+    count = config.num_input_channels
+    if count is not None and (type(count) is not int or count < 1):
+        raise UserError(f"num_input_channels is {count!r}", expected="a whole number of at least 1, or None for tokens")
+    for name in ("input_mean", "input_std"):
+        values = getattr(config, name)
+        if values is not None and len(values) != count:
+            raise UserError(f"{name} has {len(values)} values, num_input_channels is {count}", expected="one value per channel")
+    if (config.input_mean is None) != (config.input_std is None):
+        raise UserError("input_mean and input_std stand alone", expected="both or neither")
+    if config.input_std is not None and not min(config.input_std) > 0:
+        raise UserError(f"input_std holds {min(config.input_std)}", expected="values above 0")
 
 
 def check_names(config: SeqwiseConfig) -> None:

@@ -10,7 +10,7 @@ from seqwise.models.dropout import Dropout
 
 
 class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
-    """One answer per sequence: the mean of the real tokens' hidden states, then a linear layer."""
+    """One answer per sequence: the mean of the hidden states of its real tokens or steps, then a linear layer."""
 
     def __init__(self, config: SeqwiseConfig):
         super().__init__(config)
@@ -27,10 +27,11 @@ class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
+        input_features: Tensor | None = None,
         **kwargs,
     ) -> SequenceClassifierOutput:
         """Logits (B, C), and the loss where labels (B,) are given (or (B, C), by ``config.problem_type``)."""
-        hidden, padding = self.model.encode(input_ids, attention_mask, inputs_embeds)
+        hidden, padding = self.model.encode(input_ids, attention_mask, inputs_embeds, input_features=input_features)
         logits = self.score(self.dropout(padding.mean(hidden[-1])))
         loss = None
         if labels is not None:

@@ -76,8 +76,8 @@ class MatrixCell:
 def interval_chart(title: str, description: str, estimates: Sequence[Estimate], axis: Axis, *, width: float = WIDTH) -> str:
     """One row per estimate: its interval as a bar, its value as the series' marker, its runs as small rings."""
     narrow, step = width < WIDTH, 46.0 if width < WIDTH else 34.0
-    left = 8 if narrow else 20 + max(svg.text_width(row.label) for row in estimates)
-    right = width - (8 if narrow else 16 + max(svg.text_width(row.text) for row in estimates))
+    left = 8 if narrow else 20 + max(svg.text_width(row.label, strong=row.strong) for row in estimates)
+    right = width - (8 if narrow else 16 + max(svg.text_width(row.text, strong=row.strong) for row in estimates))
     height = step * len(estimates) + 62
     known = [value for row in estimates for value in (row.value, row.low, row.high, *row.runs) if value is not None]
     plot = Plot(Scale(*svg.padded(known), left, right), Scale(0, 1, height - 48, 10))
@@ -119,6 +119,7 @@ def line_chart(
     y_axis: Axis,
     *,
     spread: Literal["band", "bars"] = "band",
+    markers: bool = True,
     width: float = WIDTH,
 ) -> str:
     """Lines with their intervals as bands, or as error bars where few points stand far apart."""
@@ -127,7 +128,11 @@ def line_chart(
     draw = {"band": _band, "bars": _error_bars}[spread]
     under = [draw(plot, one) for one in series]
     return svg.drawing(
-        width, height, title, description, svg.frame(plot, x_axis, y_axis) + "".join(under) + "".join(_line(plot, one) for one in series)
+        width,
+        height,
+        title,
+        description,
+        svg.frame(plot, x_axis, y_axis) + "".join(under) + "".join(_line(plot, one, markers) for one in series),
     )
 
 
@@ -140,10 +145,12 @@ def _plot(points: Sequence[Point], x_axis: Axis, y_axis: Axis, width: float, hei
     )
 
 
-def _line(plot: Plot, series: Series) -> str:
+def _line(plot: Plot, series: Series, markers: bool) -> str:
     colour = f"c{series.style.colour % 8}"
     places = [(plot.x(point.x), plot.y(point.y)) for point in series.points]
     path = svg.element("path", d=_path(places), class_=f"l {colour}", stroke_dasharray=series.style.dash or None)
+    if not markers:
+        return path
     every = max(1, len(places) // 12)
     shown = [index for index in range(len(places)) if index % every == 0 or index == len(places) - 1]
     return path + "".join(svg.marker(*places[index], series.style, series.points[index].tip, 4.2) for index in shown)

@@ -41,8 +41,9 @@ def shortened(label: str, longest: int) -> str:
     return label if len(label) <= longest else f"{label[:head]}…{label[head + 1 - longest :]}"
 
 
-def text_width(label: str) -> float:
-    return CHARACTER_WIDTH * len(label)
+def text_width(label: str, *, strong: bool = False) -> float:
+    """Pixels, about; bold letters are wider."""
+    return CHARACTER_WIDTH * len(label) * (1.12 if strong else 1.0)
 
 
 def _polygon(*points: tuple[float, float]) -> Callable[[float, float, float], str]:
@@ -125,9 +126,10 @@ def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each power of ten inside [low, high]; thinned to the powers where the range is wide."""
+    """1, 2 and 5 of each power of ten inside [low, high]; more where the range is narrow, the powers alone where it is wide."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1, 2, 5) if math.log10(high / low) < 2.2 else (1, 3) if math.log10(high / low) < 3.2 else (1,)
+    decades = math.log10(high / low)
+    factors = (1, 1.5, 2, 3, 5, 7) if decades < 0.7 else (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 3.2 else (1,)
     values = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
     return [value for value in values if low * 0.999 <= value <= high * 1.001]
 

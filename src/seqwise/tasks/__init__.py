@@ -6,6 +6,7 @@ TASKS = Registry(
     "task",
     {
         "text-classification": "seqwise.tasks.text_classification:TextClassification",
+        "time-series-classification": "seqwise.tasks.series_classification:TimeSeriesClassification",
         "text-generation": "seqwise.tasks.text_generation:TextGeneration",
     },
 )
@@ -13,6 +14,7 @@ TASK_DATA = Registry(
     "task",
     {
         "text-classification": "seqwise.tasks.labelled_texts:LabelledTexts",
+        "time-series-classification": "seqwise.tasks.labelled_series:LabelledSeries",
         "text-generation": "seqwise.tasks.running_text:RunningText",
     },
 )

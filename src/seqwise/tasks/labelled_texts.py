@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from seqwise.core.files import atomic_path, read_json, write_json
-from seqwise.data.batching import TokenSet, encode, encode_special
+from seqwise.data.batching import SequenceSet, encode, encode_special
 from seqwise.data.card import data_card
-from seqwise.data.readers import Corpus, load_corpus
+from seqwise.data.readers import Corpus, label_ids, load_corpus
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
 from seqwise.data.tokenizers import choose_context, choose_tokenizer, train_tokenizer
 from seqwise.models.external import pad_token
@@ -19,13 +19,8 @@ LONGEST = 1_000_000
 """A maximum length that cuts nothing, for counting."""
 
 
-def label_ids(corpus: Corpus) -> np.ndarray:
-    index = {name: i for i, name in enumerate(corpus.classes)}
-    return np.array([index[label] for label in corpus.labels], dtype=np.int64)
-
-
 class LabelledTexts(TaskData):
-    examples = TokenSet
+    examples = SequenceSet
 
     def read(self, request: Request) -> Corpus:
         return load_corpus(
@@ -84,7 +79,8 @@ class LabelledTexts(TaskData):
         return 64 if np.median(lengths) <= 64 else 32
 
     def card(self, corpus: Corpus, plan: SplitPlan) -> dict[str, Any]:
-        return data_card(corpus, plan)
+        empty = sum(not key for key in corpus.keys)
+        return data_card(corpus, plan) | {"text_column": corpus.text_column, "empty_texts": empty}
 
     def columns(self, corpus: Corpus) -> dict[str, str | None]:
         return {"text": corpus.text_column, "target": corpus.target_column}
@@ -92,10 +88,10 @@ class LabelledTexts(TaskData):
     def counts(self, splits: Splits) -> dict[str, int]:
         return {str(split): len(splits.indices(split)) for split in Split}
 
-    def test_texts(self, corpus: Corpus, splits: Splits) -> Sequence[str]:
+    def test_examples(self, corpus: Corpus, splits: Splits) -> Sequence[str]:
         return [corpus.texts[i] for i in splits.test]
 
-    def typical_texts(self, corpus: Corpus, splits: Splits, lengths: np.ndarray, count: int) -> list[str]:
+    def typical_examples(self, corpus: Corpus, splits: Splits, lengths: np.ndarray, count: int) -> list[str]:
         near = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:count]
         return [corpus.texts[splits.train[i]] for i in near]
 

@@ -113,10 +113,10 @@ class RunningText(TaskData):
         """Bytes of each split."""
         return {str(split): len(text.encode()) for split, text in splits.texts.items()}
 
-    def test_texts(self, corpus: TextCorpus, splits: TextSplits) -> Sequence[str]:
+    def test_examples(self, corpus: TextCorpus, splits: TextSplits) -> Sequence[str]:
         return [splits.texts[Split.TEST]]
 
-    def typical_texts(self, corpus: TextCorpus, splits: TextSplits, lengths: np.ndarray, count: int) -> list[str]:
+    def typical_examples(self, corpus: TextCorpus, splits: TextSplits, lengths: np.ndarray, count: int) -> list[str]:
         return []
 
 

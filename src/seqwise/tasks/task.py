@@ -59,7 +59,7 @@ class Told:
         truth: what they are held against.
         labels: the classes.
         folders: per trained model the folder of its weights and tokenizer.
-        texts: the test texts; None keeps them out.
+        examples: the test texts or series; None keeps them out.
     """
 
     best: str
@@ -67,7 +67,7 @@ class Told:
     truth: np.ndarray
     labels: tuple[str, ...]
     folders: Mapping[str, Path]
-    texts: Sequence[str] | None
+    examples: Sequence[Any] | None
 
 
 class Task(abc.ABC):
@@ -94,6 +94,8 @@ class Task(abc.ABC):
     """The range of dropout that a search tries."""
     token_dropout: ClassVar[float] = 0.5
     """Dropout of whole tokens of the input, as a share of the other."""
+    most_epochs: ClassVar[float] = 60.0
+    """Passes over the training data beyond which no final run goes."""
 
     rules: ClassVar[tuple[str, ...]] = ()
     """What is the same for every model besides what always is, for readers of a report."""
@@ -119,6 +121,10 @@ class Task(abc.ABC):
 
     def head_settings(self, labels: Sequence[str]) -> dict[str, Any]:
         """What a model's configuration must say of the answer."""
+        return {}
+
+    def input_settings(self, train: Any) -> dict[str, Any]:
+        """What a model's configuration must say of the input, from the training examples alone."""
         return {}
 
     @abc.abstractmethod
@@ -160,12 +166,13 @@ class Task(abc.ABC):
     def range_of(self, metric: str) -> tuple[float, float]:
         return self.ranges.get(metric, (0.0, math.inf))
 
-    def wanted_epochs(self, parameters: int, tokens: int) -> float:
+    def wanted_epochs(self, parameters: int, tokens: int, per_epoch: int) -> float:
         """Passes over the training data that a final run should see.
 
         Args:
             parameters: of a model, all of them.
             tokens: tokens of the training data.
+            per_epoch: steps of one pass.
         """
         return 5.0
 
@@ -200,7 +207,7 @@ class Task(abc.ABC):
         mask = torch.ones_like(ids)
         return lambda: model(input_ids=ids, attention_mask=mask)
 
-    def baseline_answer(self, model: Any, text: str) -> Callable[[], Any] | None:
+    def baseline_answer(self, model: Any, example: Any) -> Callable[[], Any] | None:
         """One answer of a baseline, ready to be timed; None where that means nothing."""
         return None
 

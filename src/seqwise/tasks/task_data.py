@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from seqwise.core.errors import UserError
 from seqwise.data.batching import CutShare
 from seqwise.data.tokenizers import TokenizerPlan
 
@@ -23,6 +24,8 @@ class Request:
     target: str | None = None
     group: str | None = None
     header: bool | None = None
+    id: str | None = None
+    time: str | None = None
 
 
 class CorpusLike(Protocol):
@@ -63,10 +66,17 @@ class Examples(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """How texts become numbers: fixed for a whole comparison, fitted per replicate."""
+    """How examples become a model's input: fixed for a whole comparison, fitted per replicate.
 
-    tokenizer: TokenizerPlan
+    Args:
+        tokenizer: of texts; None for numbers.
+        context: the longest input.
+        channels: numbers per step; None for tokens.
+    """
+
+    tokenizer: TokenizerPlan | None
     context: int
+    channels: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +117,14 @@ class TaskData(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> EncodedFacts:
-        """Write ``tokenizer/`` and ``{train,validation,test}.safetensors`` of one replicate, and what its baselines read."""
+        """Write one replicate: ``tokenizer/``, where there is one, ``{train,validation,test}.safetensors``, and what baselines read."""
 
-    @abc.abstractmethod
     def encode_as(self, tokenizer: Any, corpus: Any, splits: Any, context: int, folder: Path) -> None:
-        """The same splits once more for a model from outside, whose ``tokenizer`` it is."""
+        """The same splits once more for a model from outside, whose ``tokenizer`` it is.
+
+        Raises :class:`UserError` where the task has no contenders from outside.
+        """
+        raise UserError("models from outside read tokens, and these data are none", fix="leave the hf: models out")
 
     @abc.abstractmethod
     def share(self, corpus: Any, cache: Path) -> None:
@@ -138,9 +151,9 @@ class TaskData(abc.ABC):
         """Examples of train, validation and test."""
 
     @abc.abstractmethod
-    def test_texts(self, corpus: Any, splits: Any) -> Sequence[str]:
-        """The texts of a replicate's test split, for people to read."""
+    def test_examples(self, corpus: Any, splits: Any) -> Sequence[Any]:
+        """The texts or values of a replicate's test split, for people to look at."""
 
     @abc.abstractmethod
-    def typical_texts(self, corpus: Any, splits: Any, lengths: np.ndarray, count: int) -> list[str]:
-        """Training texts of about median length, for timing baselines."""
+    def typical_examples(self, corpus: Any, splits: Any, lengths: np.ndarray, count: int) -> list[Any]:
+        """Training examples of about median length, for timing baselines."""

@@ -1,4 +1,4 @@
-"""Baselines that embarrass a text classifier: the most frequent class, and a linear model of TF-IDF."""
+"""The baseline that embarrasses a text classifier: a linear model of TF-IDF."""
 
 import warnings
 from pathlib import Path
@@ -6,35 +6,7 @@ from typing import Any
 
 import numpy as np
 
-
-class Majority:
-    """Always answers with the class frequencies of training."""
-
-    def __init__(self, frequencies: np.ndarray):
-        self.frequencies = frequencies
-
-    @classmethod
-    def fit(cls, texts: list[str], labels: np.ndarray, validation: tuple[list[str], np.ndarray], classes: int) -> "Majority":
-        counts = np.bincount(labels, minlength=classes) + 1e-9
-        return cls(counts / counts.sum())
-
-    def predict(self, texts: list[str]) -> np.ndarray:
-        return np.tile(self.frequencies.astype(np.float32), (len(texts), 1))
-
-    def parameters(self) -> int:
-        return len(self.frequencies)
-
-    def save(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
-
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({"frequencies": self.frequencies}, folder / "model.safetensors")
-
-    @classmethod
-    def load(cls, folder: Path) -> "Majority":
-        from safetensors.numpy import load_file
-
-        return cls(load_file(folder / "model.safetensors")["frequencies"])
+from seqwise.tasks.class_baselines import temperature
 
 
 class TfidfLinear:
@@ -58,7 +30,7 @@ class TfidfLinear:
         tried = [cls._fit_one(train, labels, cost, classes) for cost in cls.COSTS]
         accuracies = [float(((held @ w + b).argmax(1) == validation[1]).mean()) for w, b in tried]
         weights, bias = tried[int(np.argmax(accuracies))]
-        return cls(vectorizer, weights, bias, cls._temperature(held @ weights + bias, validation[1]))
+        return cls(vectorizer, weights, bias, temperature(held @ weights + bias, validation[1]))
 
     @staticmethod
     def _fit_one(features: Any, labels: np.ndarray, cost: float, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -78,15 +50,6 @@ class TfidfLinear:
             weights[:, model.classes_] = model.coef_.T
             bias[model.classes_] = model.intercept_
         return weights, bias
-
-    @staticmethod
-    def _temperature(margins: np.ndarray, labels: np.ndarray) -> float:
-        from scipy.optimize import minimize_scalar
-        from scipy.special import log_softmax
-
-        rows = np.arange(len(labels))
-        found = minimize_scalar(lambda t: -log_softmax(margins * np.exp(-t), axis=1)[rows, labels].mean(), bounds=(-4, 4), method="bounded")
-        return float(np.exp(found.x))
 
     def predict(self, texts: list[str]) -> np.ndarray:
         from scipy.special import softmax

@@ -114,7 +114,7 @@ class TextGeneration(Task):
     def selection_key(self, scores: Mapping[str, float]) -> tuple[float, ...]:
         return (-scores["bits_per_byte"],)
 
-    def wanted_epochs(self, parameters: int, tokens: int) -> float:
+    def wanted_epochs(self, parameters: int, tokens: int, per_epoch: int) -> float:
         """20 tokens for every parameter, those of the embedding included."""
         return TOKENS_PER_PARAMETER * parameters / tokens
 
@@ -163,9 +163,9 @@ class TextGeneration(Task):
 
     def results(self, told: Told) -> dict[str, Any]:
         """Continuations of a piece of the test text, by every trained model."""
-        if told.texts is None:
+        if told.examples is None:
             return {"prompt": None, "continuations": None}
-        prompt = told.texts[0][:PROMPT_CHARACTERS]
+        prompt = told.examples[0][:PROMPT_CHARACTERS]
         written = {name: _continuation(self, folder, prompt) for name, folder in told.folders.items() if folder.exists()}
         return {"prompt": prompt, "continuations": written}
 
