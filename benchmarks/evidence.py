@@ -18,6 +18,7 @@ from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
 from runs import REAL_RUNS, real_run
+from series import REFERENCES, ucr
 from speed import speed
 from startup import startup
 
@@ -35,6 +36,7 @@ STEPS: dict[str, Step] = {
     **{name: functools.partial(real_run, name=name) for name in REAL_RUNS},
     "nanogpt": nanogpt,
     "wikitext2-1h": wikitext,
+    **{f"ucr-{name}": functools.partial(ucr, name=name) for name in REFERENCES},
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""
