@@ -200,7 +200,7 @@ def evaluate(
         return _evaluate_text(str(source), data, text)
     from seqwise.data.readers import load_corpus
     from seqwise.data.series import load_series_corpus
-    from seqwise.data.series_files import SeriesColumns
+    from seqwise.data.series_format import SeriesColumns
     from seqwise.predictor import load_predictor
     from seqwise.tasks import TASKS
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
 from seqwise.data.series import SeriesCorpus, load_series_corpus
-from seqwise.data.series_files import SeriesColumns
+from seqwise.data.series_format import SeriesColumns
 
 
 def ts(count, label=lambda n: n % 2, channels=1, shift=0):

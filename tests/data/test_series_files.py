@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
-from seqwise.data.series_files import SeriesColumns, read_series
+from seqwise.data.series_files import read_series
+from seqwise.data.series_format import SeriesColumns
 
 HEAD = "@problemName made here\n@timeStamps false\n@classLabel true a b\n@data\n"
 TABLE = "id,time,x,y,label\n"

@@ -17,6 +17,7 @@ def command(
         str, typer.Argument(metavar="FILE|TEXT", help="A file with a text column, a .txt file with a text per line, or one text.")
     ],
     text: shared.TextColumn = None,
+    target: shared.TargetColumn = None,
     header: shared.Header = None,
     id: shared.IdColumn = None,
     time: shared.TimeColumn = None,
@@ -26,14 +27,15 @@ def command(
     """Label a file or one text, with probabilities, as csv or JSON."""
     from seqwise.api import answers
     from seqwise.data.readers import read_texts
-    from seqwise.data.series_files import SeriesColumns, read_series
+    from seqwise.data.series_files import read_series
+    from seqwise.data.series_format import SeriesColumns
     from seqwise.predictor import load_predictor
 
     if out and Path(out).exists():
         raise UserError(f"{out} exists", fix="choose another --out, or remove it")
     predictor = load_predictor(run)
     if predictor.task == "time-series-classification":
-        examples = read_series(data, SeriesColumns(id=id, time=time), labelled=False).series
+        examples = read_series(data, SeriesColumns(id=id, time=time, target=target), labelled=False).series
         names = [{"series": number} for number in range(1, len(examples) + 1)]
     else:
         examples = read_texts(data, column=text, header=header)

@@ -12,7 +12,8 @@ import numpy as np
 from seqwise.core.config import fingerprint
 from seqwise.core.errors import UserError
 from seqwise.data.readers import check_classes, single_notes
-from seqwise.data.series_files import SeriesColumns, SeriesFile, read_series
+from seqwise.data.series_files import read_series
+from seqwise.data.series_format import SeriesColumns, SeriesFile
 
 OFFICIAL = re.compile(r"_TRAIN(\.\w+(\.gz)?)$")
 """The end of a training file's name in the archives, whose test file lies beside it."""

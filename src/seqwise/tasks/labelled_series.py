@@ -11,7 +11,7 @@ from seqwise.data.batching import CutShare, SequenceSet
 from seqwise.data.card import data_card
 from seqwise.data.readers import label_ids
 from seqwise.data.series import SeriesCorpus, load_series_corpus
-from seqwise.data.series_files import SeriesColumns
+from seqwise.data.series_format import SeriesColumns
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
