@@ -39,7 +39,7 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
     shape = Shape(
         vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
-        channels=encoding.channels,
+        channels=encoding.channels and len(encoding.channels),
         embedding_size=embedding_size(SIZE),
         layers=default_layers(SIZE),
         classes=len(data.labels(corpus)),

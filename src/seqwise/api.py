@@ -138,7 +138,8 @@ def compare(
     command = options.pop("command", None) or f"seqwise.compare({source!r}, ...)"
     started = options.pop("started", None)
     if options.get("task") is None:
-        options["task"] = guess_task(str(source))
+        series = options.get("id") is not None or options.get("time") is not None
+        options["task"] = "time-series-classification" if series else guess_task(str(source))
     checked = make_options(source, **options)
     quiet_libraries()
     from seqwise.comparison.start import run_comparison
@@ -206,7 +207,8 @@ def evaluate(
 
     predictor = load_predictor(str(source))
     if predictor.task == "time-series-classification":
-        corpus = load_series_corpus(data, columns=SeriesColumns(id=id, time=time, target=target), for_training=False)
+        columns = SeriesColumns(id=id, time=time, target=target)
+        corpus = load_series_corpus(data, columns=columns, channels=predictor.channels, for_training=False)
         examples = corpus.series
     else:
         corpus = load_corpus(data, text=text, target=target, header=header, for_training=False)

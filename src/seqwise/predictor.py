@@ -40,11 +40,13 @@ class Predictor(Protocol):
 
     Attributes:
         task: the tag of the task, which says what an example is: a text, or the values (T, C) of a series.
+        channels: names of the channels of a series, in order; None where an example has none.
     """
 
     labels: tuple[str, ...]
     name: str
     task: str
+    channels: tuple[str, ...] | None
 
     def probabilities(self, examples: Sequence[Any]) -> np.ndarray: ...
 
@@ -58,6 +60,7 @@ class NeuralPredictor:
     labels: tuple[str, ...]
     name: str
     task: ClassVar[str] = "text-classification"
+    channels: ClassVar[None] = None
 
     def probabilities(self, examples: Sequence[str]) -> np.ndarray:
         from seqwise.data.batching import encode, encode_special
@@ -80,6 +83,11 @@ class SeriesPredictor:
     labels: tuple[str, ...]
     name: str
     task: ClassVar[str] = "time-series-classification"
+
+    @property
+    def channels(self) -> tuple[str, ...] | None:
+        names = self.model.config.channel_names
+        return tuple(names) if names else None
 
     def probabilities(self, examples: Sequence[np.ndarray]) -> np.ndarray:
         """Raises :class:`UserError` for series with another number of channels, or longer than a table of learned positions."""
@@ -104,6 +112,7 @@ class BaselinePredictor:
     labels: tuple[str, ...]
     name: str
     task: str
+    channels: tuple[str, ...] | None
 
     def probabilities(self, examples: Sequence[Any]) -> np.ndarray:
         return self.model.predict(list(examples))
@@ -204,4 +213,5 @@ def _load_baseline(folder: Path) -> BaselinePredictor:
         model = TASKS[stored["task"]].baselines[stored["name"]].load(folder)
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again: the files are damaged") from error
-    return BaselinePredictor(model, tuple(stored["labels"]), stored["name"], stored["task"])
+    channels = tuple(stored["channels"]) if stored.get("channels") else None
+    return BaselinePredictor(model, tuple(stored["labels"]), stored["name"], stored["task"], channels)

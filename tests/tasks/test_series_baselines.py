@@ -209,8 +209,8 @@ def test_random_numbers_from_elsewhere_do_not_change_the_kernels():
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_an_unsure_neighbour_still_gives_its_label(classes):
-    labels = np.arange(20) % classes
-    series = [np.full((4, 1), float(n)) for n in range(20)]
+    rng, labels = np.random.default_rng(0), np.arange(20) % classes
+    series = [rng.standard_normal((6, 1)) for _ in range(20)]
     model = NearestNeighbour.fit(series, labels, (series, (labels + 1) % classes), classes)
     assert (model.predict(series).argmax(1) == labels).all()
     np.testing.assert_allclose(model.predict(series).sum(1), 1, rtol=1e-5)
@@ -223,3 +223,22 @@ def test_a_channel_that_is_constant_but_for_rounding_says_nothing():
     model = RandomConvolutions.fit(series, labels, (series, labels), 2)
     moved = [values * np.array([1, 1.01], np.float32) for values in series]
     np.testing.assert_allclose(model.predict(moved), model.predict(series), atol=0.05)
+
+
+def test_the_neighbour_is_found_under_the_scaling_that_does_best_on_validation():
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    loud = [np.column_stack([np.full(8, float(label)), 1000 * rng.standard_normal(8)]) for label in labels]
+    model = NearestNeighbour.fit(loud[:20], labels[:20], (loud[20:], labels[20:]), 2)
+    assert NearestNeighbour.SCALINGS[int(model.tensors["numbers"][2])] == "training part"
+    assert (model.predict(loud[20:]).argmax(1) == labels[20:]).mean() > 0.9
+    shapes = [(1 + 100 * rng.random()) * np.sin((1 + label) * np.arange(8.0))[:, None] + 1000 * rng.random() for label in labels]
+    model = NearestNeighbour.fit(shapes[:20], labels[:20], (shapes[20:], labels[20:]), 2)
+    assert NearestNeighbour.SCALINGS[int(model.tensors["numbers"][2])] == "own series"
+    assert (model.predict(shapes[20:]).argmax(1) == labels[20:]).all()
+
+
+def test_no_series_get_no_answers():
+    series, labels = [np.full((4, 1), float(n)) for n in range(20)], np.arange(20) % 2
+    for kind in (NearestNeighbour, RandomConvolutions):
+        assert kind.fit(series, labels, (series, labels), 2).predict([]).shape == (0, 2)

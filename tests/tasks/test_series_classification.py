@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -21,7 +22,7 @@ from seqwise.data.batching import SequenceSet
 from seqwise.data.series import load_series_corpus
 from seqwise.data.splits import Split, make_splits
 from seqwise.tasks import TASK_DATA, TASKS
-from seqwise.tasks.series_classification import SHOWN_STEPS, drawn
+from seqwise.tasks.series_classification import SHOWN_STEPS, drawn, most_varied
 from seqwise.tasks.task import load_outputs
 from seqwise.tasks.task_data import Request
 from tiny import REPLICATES, waves, write_npz
@@ -151,16 +152,84 @@ def test_models_from_outside_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_context_cuts_and_the_cut_is_told(tmp_path):
-    corpus = load_series_corpus(str(write_npz(tmp_path / "a.npz", *waves(40))))
+def test_series_are_read_whole_even_where_only_the_test_has_long_ones(tmp_path):
+    short, labels = waves(40)
+    train = write_npz(tmp_path / "train.npz", [values[:10] for values in short], labels)
+    long, other = waves(20, seed=3)
+    write_npz(tmp_path / "test.npz", long, other)
+    corpus = load_series_corpus(str(train), test=str(tmp_path / "test.npz"))
     data, splits = TASK_DATA[TASK.tag](), make_splits(corpus, replicates=1, seed=0).replicates[0]
-    facts = data.encode(corpus, splits, data.choose_encoding(corpus, splits, tokenizer="auto", context=12), tmp_path / "replicate-0")
-    lengths = np.array([len(corpus.series[i]) for i in splits.train])
-    assert facts.lengths.tolist() == np.minimum(lengths, 12).tolist()
-    assert facts.cut.examples == pytest.approx((lengths > 12).mean())
-    kept = SequenceSet.load(tmp_path / "replicate-0" / "train.safetensors")
-    np.testing.assert_array_equal(kept.example(0), corpus.series[splits.train[0]][:12])
+    encoding = data.choose_encoding(corpus, splits, tokenizer="auto", context=None)
+    assert encoding.context == max(map(len, long))
+    data.encode(corpus, splits, encoding, tmp_path / "replicate-0")
+    kept = SequenceSet.load(tmp_path / "replicate-0" / "test.safetensors")
+    np.testing.assert_array_equal(kept.example(3), long[3])
     assert not (tmp_path / "replicate-0" / "tokenizer").exists()
+    with pytest.raises(UserError, match="series are read whole"):
+        data.choose_encoding(corpus, splits, tokenizer="auto", context=12)
+
+
+def test_evaluate_says_of_the_test_what_the_comparison_said(tmp_path):
+    train, test = write_npz(tmp_path / "train.npz", *waves(60)), write_npz(tmp_path / "test.npz", *waves(30, seed=5))
+    settings = {"models": "gru", "size": "30k", "steps": 24, "replicates": 1, "configurations": 1, "device": "cpu"}
+    run = seqwise.compare(str(train), test=str(test), out=tmp_path / "run", console=Console(quiet=True), **settings)
+    scores = {model["name"]: model["scores"]["accuracy"]["mean"] for model in run.result["models"]}
+    assert seqwise.evaluate(run.path / "best", str(test))["scores"]["accuracy"]["value"] == pytest.approx(scores["gru"])
+    stored = json.loads((run.path / "baseline" / "baseline.json").read_text())
+    assert seqwise.evaluate(run.path / "baseline", str(test))["scores"]["accuracy"]["value"] == pytest.approx(scores[stored["name"]])
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes waves as a table with a row per step, its columns in any order."""
+
+    def write(name, columns, count=40, seed=0):
+        series, labels = waves(count, seed)
+        rows = [
+            {"id": f"s{i}", "time": step, "small": one, "large": other, "kind": label}
+            for i, (values, label) in enumerate(zip(series, labels, strict=True))
+            for step, (one, other) in enumerate(values)
+        ]
+        with (tmp_path / name).open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_channels_of_a_file_are_found_by_name(table, tmp_path, run_cli):
+    settings = {"models": "gru", "size": "30k", "steps": 24, "replicates": 1, "configurations": 1, "device": "cpu"}
+    source = table("a.csv", ["id", "time", "small", "large", "kind"])
+    run = seqwise.compare(source, time="time", out=tmp_path / "run", console=Console(quiet=True), **settings)
+    assert run.result["task"] == "time-series-classification"
+    straight = table("b.csv", ["id", "time", "small", "large", "kind"], 20, 4)
+    swapped = table("c.csv", ["kind", "large", "time", "small", "id"], 20, 4)
+    for place in ("best", "baseline"):
+        first, second = (seqwise.evaluate(run.path / place, file)["scores"] for file in (straight, swapped))
+        assert first == second
+    code, out, err = run_cli("predict", run.path / "best", swapped, "--target", "kind")
+    assert (code, err, out.splitlines()[1].split(",")[0]) == (0, "", "s0")
+    other = Path(straight).read_text().replace("small", "else")
+    (tmp_path / "d.csv").write_text(other)
+    with pytest.raises(UserError, match="has a channel 'else'"):
+        seqwise.evaluate(run.path / "best", str(tmp_path / "d.csv"))
+
+
+@pytest.mark.parametrize("task", ["text-classification", "text-generation"])
+def test_columns_of_series_are_refused_for_texts(task, tiny_csv):
+    with pytest.raises(UserError, match="--time has no meaning"):
+        TASK_DATA[task]().read(Request(source=str(tiny_csv), time="t"))
+
+
+def test_the_card_and_the_report_of_series_speak_of_no_texts(finished_series):
+    words = re.compile(r"\b(texts?|tokens?)\b", re.IGNORECASE)
+    card = re.sub(r"---.*?---", "", (finished_series.path / "best" / "README.md").read_text(), count=1, flags=re.DOTALL)
+    assert not words.findall(card)
+    page = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", (finished_series.path / "report.html").read_text(), flags=re.DOTALL)
+    assert {match.group(0) for match in words.finditer(page)} <= {"tokens"}
+    assert len(words.findall(page)) <= page.count("tokens or steps per second")
 
 
 @pytest.mark.parametrize("count", [10, 60, 500, 5000])
@@ -183,12 +252,18 @@ def test_a_channel_that_never_changes_is_divided_by_one():
 
 def test_a_drawing_has_the_first_and_the_last_step():
     values = np.random.default_rng(0).standard_normal((1000, 5))
-    shown = drawn(values)
+    shown = drawn(values, np.array([0, 2, 4]))
     assert (shown["steps"][0], shown["steps"][-1], len(shown["steps"]), shown["length"]) == (0, 999, SHOWN_STEPS, 1000)
-    np.testing.assert_allclose(np.array(shown["values"]), values[shown["steps"], :3].T, atol=1e-5)
+    np.testing.assert_allclose(np.array(shown["values"]), values[shown["steps"]][:, [0, 2, 4]].T, atol=1e-5)
 
 
 def test_the_splits_of_the_task_are_those_of_its_corpus(finished_series):
     assert {str(split) for split in Split} <= finished_series.result["data"]["examples"].keys()
     assert finished_series.result["data"]["columns"] == {"target": "label"}
     assert torch.is_tensor(TASK.answer(seqwise.load(finished_series.path)[0], 5)().logits)
+
+
+def test_the_channels_that_vary_most_are_drawn():
+    series = [np.random.default_rng(i).standard_normal((50, 5)) * [1, 9, 0, 5, 7] for i in range(3)]
+    assert most_varied(series).tolist() == [1, 3, 4]
+    assert most_varied([values[:, :2] for values in series]).tolist() == [0, 1]

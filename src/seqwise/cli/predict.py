@@ -28,15 +28,19 @@ def command(
     from seqwise.api import answers
     from seqwise.data.readers import read_texts
     from seqwise.data.series_files import read_series
-    from seqwise.data.series_format import SeriesColumns
+    from seqwise.data.series_format import SeriesColumns, in_order
+    from seqwise.data.tables import is_source
     from seqwise.predictor import load_predictor
 
     if out and Path(out).exists():
         raise UserError(f"{out} exists", fix="choose another --out, or remove it")
     predictor = load_predictor(run)
     if predictor.task == "time-series-classification":
-        examples = read_series(data, SeriesColumns(id=id, time=time, target=target), labelled=False).series
-        names = [{"series": number} for number in range(1, len(examples) + 1)]
+        if not is_source(data):
+            raise UserError(f"there is no file {data}", expected="a file of series, as this model reads them")
+        file = read_series(data, SeriesColumns(id=id, time=time, target=target), labelled=False)
+        file = in_order(file, predictor.channels, "the model") if predictor.channels else file
+        examples, names = file.series, [{"series": name} for name in file.names]
     else:
         examples = read_texts(data, column=text, header=header)
         names = [{"text": one} for one in examples]

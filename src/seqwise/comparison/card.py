@@ -34,11 +34,14 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 model = AutoModelForSequenceClassification.from_pretrained("PATH")
-values = torch.zeros(1, 50, model.config.num_input_channels)  # (series, steps, channels), as measured
+print(model.config.channel_names)  # their order in an input
+values = torch.zeros(1, 50, model.config.num_input_channels)  # (series, steps, channels), as measured; an attention_mask marks padding
 with torch.no_grad():
     probabilities = model(input_features=values).logits.softmax(-1)
 print(model.config.id2label[int(probabilities.argmax())])
-```""",
+```
+
+`seqwise predict PATH FILE` reads the files that it was trained from.""",
     "text-generation": """## How to use it
 
 ```python
@@ -164,13 +167,15 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _reach(task: str, context: int) -> str:
     if task == "text-generation":
         return f"It was trained on windows of {context:,} tokens; what it makes of longer texts was not compared."
+    if task == "time-series-classification":
+        return f"The longest series that it was trained and tested on has {context:,} steps."
     return f"It reads at most {context:,} tokens; the rest of a longer input is cut off."
 
 
 def _limits(result: Result, model: Model) -> str:
     context = result["protocol"].get("context")
     facts = [
-        "It was measured on one data set; on other texts its scores may differ.",
+        "It was measured on one data set; on other data its scores may differ.",
         _reach(result["task"], context) if context else "",
         "It was still improving when training ended." if model.get("still_improving") else "",
         f"{model['diverged']} of {result['protocol']['replicates']} replicates of its training diverged." if model.get("diverged") else "",

@@ -71,6 +71,11 @@ def _training_rates(jobs: Mapping[str, Mapping[str, Any]], folder: RunFolder) ->
     return {name: statistics.median(values) for name, values in rates.items()}, statistics.median(peaks)
 
 
+def _states(model: Any) -> dict[str, int]:
+    """Bytes that a causal model carries after so many tokens."""
+    return {str(length): state_bytes(model.config, length) for length in CONTEXTS}
+
+
 def bytes_on_disk(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -111,7 +116,7 @@ def measure_costs(
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,
             "flop_utilisation": rates[name] * flops / peak,
-            "state_bytes": None if outside else {str(length): state_bytes(model.config, length) for length in CONTEXTS},
+            "state_bytes": None if outside or model.config.bidirectional else _states(model),
         }
     costs |= {name: measure_baseline(Path(place), task, name, examples) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}

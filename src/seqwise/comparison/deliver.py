@@ -30,7 +30,7 @@ def deliver(folder: RunFolder, result: dict[str, Any], task: Task) -> None:
     if result["verdict"]["recommendation"]["kind"] == "baseline":
         name = result["verdict"]["recommendation"]["model"]
     if models[name]["path"]:
-        _deliver_baseline(folder, models[name], task.tag, list(result["data"]["card"].get("classes", [])))
+        _deliver_baseline(folder, models[name], task.tag, result["data"]["card"])
 
 
 def _deliver_best(folder: RunFolder, result: dict[str, Any]) -> None:
@@ -41,9 +41,10 @@ def _deliver_best(folder: RunFolder, result: dict[str, Any]) -> None:
     _replace_folder(temporary, folder.path / "best")
 
 
-def _deliver_baseline(folder: RunFolder, model: dict[str, Any], task: str, labels: list[str]) -> None:
+def _deliver_baseline(folder: RunFolder, model: dict[str, Any], task: str, card: dict[str, Any]) -> None:
     temporary = folder.path / ".baseline"
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.copytree(folder.path / model["path"], temporary)
-    write_json(temporary / "baseline.json", {"task": task, "name": model["name"], "labels": labels})
+    about = {"labels": list(card.get("classes", [])), "channels": card.get("channels")}
+    write_json(temporary / "baseline.json", {"task": task, "name": model["name"]} | about)
     _replace_folder(temporary, folder.path / "baseline")

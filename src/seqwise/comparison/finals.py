@@ -115,6 +115,11 @@ def mean_estimate(scores: list[np.ndarray], data: TestData) -> Estimate:
     return mean_score(scores, folds=not data.crossed, test_share=data.test_share)
 
 
+def _units(rows: list[np.ndarray], data: TestData) -> int:
+    """Test units of all replicates together, or of one where they share them."""
+    return len(rows[0]) if data.crossed else sum(map(len, rows))
+
+
 def weighted_metric(task: Task, finals: Finals, name: str) -> Callable[[int, np.ndarray], float]:
     """A metric as a function of replicate and unit counts, for the bootstrap."""
 
@@ -146,7 +151,7 @@ def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Gene
     pairs = list(zip(finals.outputs, finals.truths, strict=True))
     rows = [task.metrics(values, truth) for values, truth in pairs]
     low, high = task.range_of(task.metric)
-    units = (len(finals.truths[0]) if data.crossed else sum(map(len, finals.truths))) if np.isfinite(high) else None
+    units = _units(finals.truths, data) if np.isfinite(high) else None
     scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), low, high, units=units)}
     names = [name for name in rows[0] if name != task.metric and all(name in row for row in rows)]
     scores |= {name: _describing(task, name, finals, data, rng) for name in names}
@@ -155,9 +160,12 @@ def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Gene
 
 def breakdowns(task: Task, finals: Finals, data: TestData) -> dict[str, Any]:
     """The task's describing curves of one model, each point with its interval."""
-    found = task.breakdowns(
-        finals.outputs, finals.truths, data.lengths, lambda scores: clipped(mean_estimate(scores, data), *task.range_of(task.metric))
-    )
+    low, high = task.range_of(task.metric)
+
+    def estimate(scores: list[np.ndarray]) -> dict[str, Any]:
+        return clipped(mean_estimate(scores, data), low, high, units=_units(scores, data) if np.isfinite(high) else None)
+
+    found = task.breakdowns(finals.outputs, finals.truths, data.lengths, estimate)
     for row in found["by_length"]:
         row["examples"] = row["examples"][0] if data.crossed else sum(row["examples"])
     return found

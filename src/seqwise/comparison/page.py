@@ -160,19 +160,17 @@ def _main_chart(result: Result) -> list[Block]:
 
 
 def _on_scale(result: Result, scored: list[Any]) -> list[Any]:
-    """Without the baselines that are so far away that the models would shrink to a point; a recommended one is always shown."""
+    """Without the baselines that lie so far outside that the models would shrink to a point; a recommended one is always shown."""
     recommended = result["verdict"]["recommendation"]["model"]
     means = [primary_score(result, model)["mean"] for model in scored if model["kind"] != "baseline"]
     if not means:
         return scored
     reach = 1.5 * max(max(means) - min(means), 0.05 * abs(max(means)))
-    return [
-        model
-        for model in scored
-        if min(means) - reach <= primary_score(result, model)["mean"] <= max(means) + reach
-        or model["kind"] != "baseline"
-        or model["name"] == recommended
-    ]
+    low, high = min(means) - reach, max(means) + reach
+    kept = [model for model in scored if model["kind"] != "baseline" or model["name"] == recommended]
+    drawn = [bound for model in kept for bound in primary_score(result, model)["ci95"] or (primary_score(result, model)["mean"],)]
+    low, high = min(low, *drawn), max(high, *drawn)
+    return [model for model in scored if model in kept or low <= primary_score(result, model)["mean"] <= high]
 
 
 def _estimate(result: Result, model: Mapping[str, Any]) -> Estimate:

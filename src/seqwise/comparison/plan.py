@@ -63,7 +63,7 @@ class Setting:
     batch_size: int
     device: str
     lengths: np.ndarray
-    channels: int | None = None
+    channels: tuple[str, ...] | None = None
     externals: Mapping[str, External] = dataclasses.field(default_factory=dict)
 
     def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
@@ -71,7 +71,7 @@ class Setting:
         options = self.options
         shape = Shape(
             vocab_size=self.vocab_size,
-            channels=self.channels,
+            channels=self.channels and len(self.channels),
             embedding_size=embedding_size(target),
             layers=options.layers or default_layers(target),
             classes=len(self.labels),
@@ -117,8 +117,9 @@ class Setting:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
         data_seed = 1_000 * self.options.seed + replicate
         outside = isinstance(config, External)
-        cost = {"flops_per_token": 3 * config.flops} if outside else {}
-        return cost | {
+        own = {"flops_per_token": 3 * config.flops} if outside else {}
+        own |= {"channels": list(self.channels)} if self.channels else {}
+        return own | {
             "task": self.task.tag,
             "model": name,
             "replicate": replicate,

@@ -6,6 +6,7 @@ from typing import Any
 from seqwise.comparison.budget import LEAST_SHARE
 from seqwise.comparison.options import Options
 from seqwise.comparison.wording import metric
+from seqwise.report import numbers
 
 
 def plan_summary(plan: dict[str, Any]) -> str:
@@ -24,7 +25,7 @@ def plan_summary(plan: dict[str, Any]) -> str:
     if tokenizer:
         lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
     else:
-        lines.append(f"{card['length_in']}: {median}; {len(card['channels'])} channels")
+        lines.append(f"{card['length_in']}: {median}; {numbers.plural(len(card['channels']), 'channel')}")
     lines.append(
         f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
@@ -65,7 +66,7 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         "configurations": protocol["configurations_per_replicate"],
         "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"] or {}),
         "batch": protocol["batch_size"],
-        "context": protocol["context"],
+        "context": protocol["context"] if plan["data"]["card"]["tokenizer"] else None,
         "match-size": options.match_size,
         "match-training": options.match_training,
         "seed": options.seed,

@@ -37,6 +37,7 @@ def model_config(job: Mapping[str, Any], task: Task, train: Any) -> SeqwiseConfi
     dropout, tokens = values["dropout"], task.token_dropout
     changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": tokens * dropout}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
+    changes |= {"channel_names": job["channels"]} if "channels" in job else {}
     return SeqwiseConfig(**job["config"], **changes, **task.head_settings(job["labels"]), **task.input_settings(train))
 
 

@@ -13,7 +13,7 @@ from seqwise.core.config import fingerprint
 from seqwise.core.errors import UserError
 from seqwise.data.readers import check_classes, single_notes
 from seqwise.data.series_files import read_series
-from seqwise.data.series_format import SeriesColumns, SeriesFile
+from seqwise.data.series_format import SeriesColumns, SeriesFile, in_order
 
 OFFICIAL = re.compile(r"_TRAIN(\.\w+(\.gz)?)$")
 """The end of a training file's name in the archives, whose test file lies beside it."""
@@ -61,6 +61,7 @@ def load_series_corpus(
     validation: str | None = None,
     test: str | None = None,
     columns: SeriesColumns | None = None,
+    channels: tuple[str, ...] | None = None,
     for_training: bool = True,
 ) -> SeriesCorpus:
     """Read labelled series.
@@ -69,6 +70,7 @@ def load_series_corpus(
         source: see :func:`~seqwise.data.series_files.read_series`; of NAME_TRAIN.ts the official NAME_TEST.ts beside it is the test.
         validation, test: separate files.
         columns: of long tables.
+        channels: names that the file must have, in the order in which they are wanted.
         for_training: demand what training needs: two classes and 10 series.
 
     Raises :class:`UserError` as :func:`~seqwise.data.series_files.read_series` does, for other channels in another file, a ``split``
@@ -76,6 +78,7 @@ def load_series_corpus(
     """
     source, columns = str(source), columns or SeriesColumns()
     main, notes = read_series(source, columns), []
+    main = in_order(main, channels, "the model") if channels else main
     official = _official_test(source) if for_training and test is None and main.given is None else None
     if official:
         notes.append(f"the test is the official one, {Path(official).name}")
@@ -94,17 +97,9 @@ def _official_test(source: str) -> str | None:
 
 
 def _like(main: SeriesFile, other: SeriesFile) -> SeriesFile:
-    if len(other.channels) != len(main.channels):
-        raise UserError(f"{other.source} has {len(other.channels)} channels", expected=f"{len(main.channels)}, as in {main.source}")
-    if other.channels != main.channels:
-        if set(other.channels) != set(main.channels):
-            strange = next(name for name in other.channels if name not in main.channels)
-            raise UserError(f"{other.source} has a channel '{strange}'", expected=f"{', '.join(main.channels)}, as in {main.source}")
-        order = [other.channels.index(name) for name in main.channels]
-        other = dataclasses.replace(other, channels=main.channels, series=[values[:, order] for values in other.series])
     if other.given is not None:
         raise UserError(f"{other.source} has splits of its own in a column", expected="series of one split", fix="leave out that column")
-    return other
+    return in_order(other, main.channels, main.source)
 
 
 def _corpus(source: str, parts: list[tuple[SeriesFile, str]], notes: list[str], columns: SeriesColumns, for_training: bool) -> SeriesCorpus:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqwise.core.errors import UserError, first_line
 from seqwise.data.readers import as_label
-from seqwise.data.series_format import SeriesColumns, SeriesFile, as_float32, as_number
+from seqwise.data.series_format import SeriesColumns, SeriesFile, as_float32, as_number, numbered
 from seqwise.data.series_tables import from_table
 from seqwise.data.tables import FORMATS, content_hash, decode, gunzip, read_bytes, read_table
 
@@ -45,12 +45,12 @@ def _checked(file: SeriesFile, labelled: bool) -> SeriesFile:
         raise UserError(f"{file.source} holds no series", expected="labelled series")
     if not file.channels:
         raise UserError(f"{file.source} has series without a channel", expected="one number or more per step")
-    for number, (values, label) in enumerate(zip(file.series, file.labels, strict=True), 1):
-        name = f"{file.source}, series {number}"
+    for series, values, label in zip(file.names, file.series, file.labels, strict=True):
+        name = f"{file.source}, series {series}"
         if values.shape[1] != len(file.channels):
             raise UserError(f"{name} has {values.shape[1]} channels, the first one has {len(file.channels)}", expected="as many in each")
         if len(values) < 2:
-            raise UserError(f"{name} has {len(values)} step", expected="two or more")
+            raise UserError(f"{name} has {len(values)} step", expected="two or more", fix="leave it out")
         if not np.isfinite(values).all():
             step, channel = np.argwhere(~np.isfinite(values))[0] + 1
             raise UserError(
@@ -59,7 +59,7 @@ def _checked(file: SeriesFile, labelled: bool) -> SeriesFile:
                 fix="fill the gaps, or leave these series out",
             )
         if labelled and not label:
-            raise UserError(f"{name} has no label", expected="a label for every series")
+            raise UserError(f"{name} has no label", expected="a label for every series", fix="fill it in, or leave the series out")
     return file
 
 
@@ -88,7 +88,7 @@ def _ts(data: bytes, source: str, sha256: str, labelled: bool) -> SeriesFile:
     if not inside:
         raise UserError(f"{source} has no @data line", expected="the .ts format of the UEA archive")
     count = series[0].shape[1] if series else 0
-    return SeriesFile(source, sha256, series, labels, tuple(f"channel {n + 1}" for n in range(count)))
+    return SeriesFile(source, sha256, series, labels, numbered(series), tuple(f"channel {n + 1}" for n in range(count)))
 
 
 def _check_header(header: dict[str, list[str]], source: str, labelled: bool) -> None:
@@ -134,7 +134,7 @@ def _npz(data: bytes, source: str, sha256: str, labelled: bool) -> SeriesFile:
         labels = np.char.decode(labels, "utf-8", "replace")
     series = [as_float32(row[: int(length)]) for row, length in zip(values, lengths, strict=True)]
     names = tuple(f"channel {n + 1}" for n in range(values.shape[2]))
-    return SeriesFile(source, sha256, series, [as_label(label.item()) for label in labels], names)
+    return SeriesFile(source, sha256, series, [as_label(label.item()) for label in labels], numbered(series), names)
 
 
 def _digits() -> SeriesFile:
@@ -144,7 +144,7 @@ def _digits() -> SeriesFile:
     values, labels = load_digits(return_X_y=True)
     columns = {"values": values.astype(int).tolist(), "labels": labels.tolist()}
     series, names = list(values.reshape(-1, 8, 8).astype(np.float32)), tuple(f"column {n + 1}" for n in range(8))
-    return SeriesFile("demo:digits", content_hash(columns), series, list(map(str, labels)), names)
+    return SeriesFile("demo:digits", content_hash(columns), series, list(map(str, labels)), numbered(series), names)
 
 
 SERIES_FORMATS: dict[str, Callable[[bytes, str, str, bool], SeriesFile]] = {".ts": _ts, ".npz": _npz}

@@ -9,6 +9,8 @@ import numpy as np
 from seqwise.core.errors import UserError
 
 MISSING = {"?", "nan", ""}
+CONSTANT = 1e-6
+"""Spread over mean below which a channel is taken as constant."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +20,7 @@ class SeriesFile:
     Args:
         series: each (T, C), float32.
         labels: one each.
+        names: one each, as the file calls them; numbers where it does not.
         channels: names.
         given, groups: per series; None where the file says nothing of them.
         target: what the labels are called.
@@ -28,6 +31,7 @@ class SeriesFile:
     sha256: str
     series: list[np.ndarray]
     labels: list[str]
+    names: list[str]
     channels: tuple[str, ...]
     given: list[str] | None = None
     groups: list[str] | None = None
@@ -47,6 +51,11 @@ class SeriesColumns:
     group: str | None = None
 
 
+def numbered(series: list[np.ndarray]) -> list[str]:
+    """Names of series that have none."""
+    return [str(number) for number in range(1, len(series) + 1)]
+
+
 def as_float32(values: Any) -> np.ndarray:
     """What is too large for it is infinite, which is found later."""
     with np.errstate(over="ignore"):
@@ -60,4 +69,26 @@ def as_number(value: Any, where: str) -> float:
     try:
         return float(text.replace("_", "x"))  # Python would take 1_0 for 10
     except ValueError:
-        raise UserError(f"{where}: '{text[:40]}' is no number", expected="numbers") from None
+        fix = "name the label's column with --target, and others that are no values with --id, --time or --group"
+        raise UserError(f"{where}: '{text[:40]}' is no number", expected="numbers", fix=fix) from None
+
+
+def in_order(file: SeriesFile, channels: tuple[str, ...], whose: str) -> SeriesFile:
+    """The file with its channels in this order, found by name. Raises :class:`UserError` where they are others."""
+    if len(file.channels) != len(channels):
+        raise UserError(
+            f"{file.source} has {len(file.channels)} channels", expected=f"{len(channels)}, {', '.join(channels)}, as in {whose}"
+        )
+    if file.channels == channels or not file.named:
+        return file
+    strange = next((name for name in file.channels if name not in channels), None)
+    if strange is not None:
+        raise UserError(f"{file.source} has a channel '{strange}'", expected=f"{', '.join(channels)}, as in {whose}")
+    order = [file.channels.index(name) for name in channels]
+    return dataclasses.replace(file, channels=channels, series=[values[:, order] for values in file.series])
+
+
+def mean_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (C,) of values (N, C), float64; 1 for a channel whose spread is but rounding."""
+    mean, std = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
+    return mean, np.where(std > CONSTANT * np.abs(mean), std, 1.0)

@@ -23,7 +23,7 @@ def from_table(table: Table, columns: SeriesColumns, labelled: bool) -> SeriesFi
     other = {rows_of[0], columns.target, columns.group, split}
     time = columns.time or next((known[name] for name in TIME_NAMES if name in known and known[name] not in other), None)
     taken = [rows_of[0], time, columns.group, split]
-    target = columns.target or usual_target(table, taken) or (_constant_column(table, rows_of[1], taken) if labelled else None)
+    target = columns.target or _label_column(table, rows_of[1], taken, labelled)
     for name in (time, columns.target, columns.group):
         if name is not None:
             column_of(table, name)
@@ -47,6 +47,7 @@ def from_table(table: Table, columns: SeriesColumns, labelled: bool) -> SeriesFi
         sha256=table.sha256,
         series=series,
         labels=labels,
+        names=list(rows_of[1]),
         channels=channels,
         given=given if split else None,
         groups=groups if columns.group else None,
@@ -74,17 +75,20 @@ def _rows_of(table: Table, name: str | None) -> tuple[str, dict[str, list[int]]]
     return name, found
 
 
-def _constant_column(table: Table, rows_of: dict[str, list[int]], taken: list[str | None]) -> str:
-    """The label's column where none has a usual name: of those with one value in each series, the one with the fewest values."""
-    left = [name for name in table.columns if name not in taken]
-    constant = [name for name in left if all(len({table.columns[name][row] for row in rows}) == 1 for rows in rows_of.values())]
-    if not constant:
+def _label_column(table: Table, rows_of: dict[str, list[int]], taken: list[str | None], labelled: bool) -> str | None:
+    """Of the columns with one value in each series, one with a usual name, else, of labelled series, the one with the fewest values."""
+    varying = [name for name in table.columns if any(len({table.columns[name][row] for row in rows}) > 1 for rows in rows_of.values())]
+    left = [name for name in table.columns if name not in taken and name not in varying]
+    usual = usual_target(table, [*taken, *varying])
+    if usual is not None or not labelled:
+        return usual
+    if not left:
         raise UserError(
             f"{table.source} has no column that looks like a label",
             expected="a column with one value in each series",
             fix=f"name it with --target (columns: {', '.join(table.columns)})",
         )
-    return min(constant, key=lambda name: len(set(table.columns[name])))
+    return min(left, key=lambda name: len(set(table.columns[name])))
 
 
 def _column(table: Table, name: str) -> list[float]:

@@ -19,6 +19,7 @@ class SeqwiseConfig(PreTrainedConfig):
         vocab_size: tokens.
         embedding_size: width of the token embedding (E).
         num_input_channels: numbers per step of a series (C), which then is the input in place of tokens; None for tokens.
+        channel_names: of the channels, in order; None where they have none.
         input_mean, input_std: per channel, what a series is standardised by; None for values as they are.
         projection_size: width after the embedding's projection; None for ``hidden_size``. Another width needs the classic body.
         hidden_size: width of the residual stream and of every mixer's output (D).
@@ -47,6 +48,7 @@ class SeqwiseConfig(PreTrainedConfig):
     vocab_size: int = 256
     embedding_size: int = 64
     num_input_channels: int | None = None
+    channel_names: list[str] | None = None
     input_mean: list[float] | None = None
     input_std: list[float] | None = None
     projection_size: int | None = None
@@ -116,7 +118,7 @@ def check_channels(config: SeqwiseConfig) -> None:
     count = config.num_input_channels
     if count is not None and (type(count) is not int or count < 1):
         raise UserError(f"num_input_channels is {count!r}", expected="a whole number of at least 1, or None for tokens")
-    for name in ("input_mean", "input_std"):
+    for name in ("channel_names", "input_mean", "input_std"):
         values = getattr(config, name)
         if values is not None and len(values) != count:
             raise UserError(f"{name} has {len(values)} values, num_input_channels is {count}", expected="one value per channel")

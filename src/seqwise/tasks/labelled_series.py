@@ -36,20 +36,20 @@ class LabelledSeries(TaskData):
         return make_splits(corpus, replicates=replicates, seed=seed)
 
     def choose_encoding(self, corpus: SeriesCorpus, splits: Splits, *, tokenizer: str, context: int | None) -> Encoding:
-        """The longest training series unless ``context`` cuts them. Raises :class:`UserError` where a tokenizer is asked for."""
+        """Whole series, the longest of any split. Raises :class:`UserError` where a tokenizer or another length is asked for."""
         if tokenizer != "auto":
             raise UserError(f"--tokenizer {tokenizer} has no meaning for series", fix="leave it out")
-        return Encoding(None, context or max(len(corpus.series[i]) for i in splits.train), len(corpus.channels))
+        if context is not None:
+            raise UserError(f"--context {context}: series are read whole", fix="leave it out, or shorten the series in the file")
+        return Encoding(None, max(map(len, corpus.series)), corpus.channels)
 
     def encode(self, corpus: SeriesCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        labels, found, context = label_ids(corpus), {}, encoding.context
+        labels, found = label_ids(corpus), {}
         for split in Split:
             indices = splits.indices(split)
-            found[split] = SequenceSet.from_arrays([corpus.series[i][:context] for i in indices], labels[indices])
+            found[split] = SequenceSet.from_arrays([corpus.series[i] for i in indices], labels[indices])
             found[split].save(folder / f"{split}.safetensors")
-        whole = np.array([len(corpus.series[i]) for i in splits.train])
-        cut = CutShare(float((whole > context).mean()), float(np.maximum(whole - context, 0).sum() / whole.sum()))
-        return EncodedFacts(found[Split.TRAIN].lengths, cut, len(splits.test) / len(splits.validation))
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
 
     def share(self, corpus: SeriesCorpus, cache: Path) -> None:
         """Nothing: baselines read what models read."""

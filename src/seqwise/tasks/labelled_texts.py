@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from seqwise.core.errors import UserError
 from seqwise.core.files import atomic_path, read_json, write_json
 from seqwise.data.batching import SequenceSet, encode, encode_special
 from seqwise.data.card import data_card
@@ -23,6 +24,9 @@ class LabelledTexts(TaskData):
     examples = SequenceSet
 
     def read(self, request: Request) -> Corpus:
+        for name in ("id", "time"):
+            if getattr(request, name) is not None:
+                raise UserError(f"--{name} has no meaning for texts", fix="leave it out, or add --task time-series-classification")
         return load_corpus(
             request.source,
             validation=request.validation,

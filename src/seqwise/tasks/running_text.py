@@ -38,7 +38,7 @@ class RunningText(TaskData):
     examples = TokenStream
 
     def read(self, request: Request) -> TextCorpus:
-        for name in ("target", "group", "header"):
+        for name in ("target", "group", "header", "id", "time"):
             if getattr(request, name) is not None:
                 raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
         return load_text_corpus(request.source, validation=request.validation, test=request.test, text=request.text)

@@ -6,11 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from seqwise.data.series_format import CONSTANT, mean_and_spread
 from seqwise.tasks.class_baselines import temperature
 
 LEAST_SURE = 1e-3
-CONSTANT = 1e-6
-"""Spread over mean below which a channel is taken as constant: what is left is rounding."""
 
 
 def of_length(series: Sequence[np.ndarray], length: int) -> np.ndarray:
@@ -31,49 +30,65 @@ def usual_length(series: Sequence[np.ndarray]) -> int:
 
 
 class NearestNeighbour:
-    """The label of the training series with the smallest Euclidean distance. How sure it is follows from how often that was right
-    on validation."""
+    """The label of the training series with the smallest Euclidean distance.
 
-    def __init__(self, series: np.ndarray, labels: np.ndarray, sure: float, classes: int):
-        self.series, self.labels, self.sure, self.classes = series, labels, sure, classes
+    Values are taken as they are, with each channel standardised by the training part, or by its own series: what does best on
+    validation, the first among equals. How sure it is follows from how often it was right there.
+    """
+
+    SCALINGS = ("none", "training part", "own series")
+
+    def __init__(self, tensors: dict[str, np.ndarray]):
+        self.tensors = tensors
 
     @classmethod
     def fit(
         cls, examples: Sequence[np.ndarray], labels: np.ndarray, validation: tuple[Sequence[np.ndarray], np.ndarray], classes: int
     ) -> Self:
-        model = cls(of_length(examples, usual_length(examples)), labels, 1.0, classes)
-        right = (model._nearest(validation[0]) == validation[1]).sum()
-        model.sure = float((right + 1) / (len(validation[1]) + 2))
-        return model
+        series = of_length(examples, usual_length(examples))
+        mean, std = mean_and_spread(series.transpose(0, 2, 1).reshape(-1, series.shape[1]))
+        known = {"series": series, "labels": labels, "mean": mean, "std": std}
+        tried = [cls(known | {"numbers": np.array([1.0, classes, scaling])}) for scaling in range(len(cls.SCALINGS))]
+        right = [int((model._nearest(validation[0]) == validation[1]).sum()) for model in tried]
+        best = tried[int(np.argmax(right))]
+        best.tensors["numbers"][0] = (max(right) + 1) / (len(validation[1]) + 2)
+        return best
 
     def _nearest(self, examples: Sequence[np.ndarray]) -> np.ndarray:
         from sklearn.neighbors import KNeighborsClassifier
 
-        search = KNeighborsClassifier(1).fit(self.series.reshape(len(self.series), -1), self.labels)
-        return search.predict(of_length(examples, self.series.shape[2]).reshape(len(examples), -1))
+        known = self.tensors["series"]
+        if not len(examples):
+            return np.zeros(0, np.int64)
+        own, other = (self._scaled(rows).reshape(len(rows), -1) for rows in (known, of_length(examples, known.shape[2])))
+        return KNeighborsClassifier(1).fit(own, self.tensors["labels"]).predict(other)
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        """(N, C, T) to the same."""
+        scaling = self.SCALINGS[int(self.tensors["numbers"][2])]
+        if scaling == "none":
+            return rows
+        if scaling == "training part":
+            return (rows - self.tensors["mean"][:, None]) / self.tensors["std"][:, None]
+        mean, std = rows.mean(axis=2, keepdims=True, dtype=np.float64), rows.std(axis=2, keepdims=True, dtype=np.float64)
+        return (rows - mean) / np.where(std > CONSTANT * np.abs(mean), std, 1.0)
 
     def predict(self, examples: Sequence[np.ndarray]) -> np.ndarray:
-        sure = max(self.sure, 1 / self.classes + LEAST_SURE)  # the answer stays the neighbour's, however unsure
-        rows = np.full((len(examples), self.classes), (1 - sure) / max(1, self.classes - 1), dtype=np.float32)
+        sure, classes = float(self.tensors["numbers"][0]), int(self.tensors["numbers"][1])
+        sure = max(sure, 1 / classes + LEAST_SURE)  # the answer stays the neighbour's, however unsure
+        rows = np.full((len(examples), classes), (1 - sure) / max(1, classes - 1), dtype=np.float32)
         rows[np.arange(len(examples)), self._nearest(examples)] = sure
         return rows
 
     def parameters(self) -> int:
-        return int(self.series.size)
+        return int(self.tensors["series"].size)
 
     def save(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
-
-        folder.mkdir(parents=True, exist_ok=True)
-        numbers = np.array([self.sure, self.classes])
-        save_file({"series": np.ascontiguousarray(self.series), "labels": self.labels, "numbers": numbers}, folder / "model.safetensors")
+        save_tensors(self.tensors, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        from safetensors.numpy import load_file
-
-        found = load_file(folder / "model.safetensors")
-        return cls(found["series"], found["labels"], float(found["numbers"][0]), int(found["numbers"][1]))
+        return cls(load_tensors(folder))
 
 
 class RandomConvolutions:
@@ -96,14 +111,9 @@ class RandomConvolutions:
 
         length = usual_length(examples)
         rows = of_length(examples, length)
-        mean, std = rows.mean(axis=(0, 2), dtype=np.float64), rows.std(axis=(0, 2), dtype=np.float64)
-        model = cls(
-            {
-                "length": np.array([length, rows.shape[1], classes]),
-                "mean": mean.astype(np.float32),
-                "std": np.where(std > CONSTANT * np.abs(mean), std, 1.0).astype(np.float32),
-            }
-        )
+        mean, std = mean_and_spread(rows.transpose(0, 2, 1).reshape(-1, rows.shape[1]))
+        sizes = np.array([length, rows.shape[1], classes])
+        model = cls({"length": sizes, "mean": mean.astype(np.float32), "std": std.astype(np.float32)})
         features = model._features(examples)
         scaler = StandardScaler().fit(features)
         ridge = RidgeClassifierCV(alphas=cls.ALPHAS).fit(scaler.transform(features), labels)
@@ -138,22 +148,32 @@ class RandomConvolutions:
     def predict(self, examples: Sequence[np.ndarray]) -> np.ndarray:
         from scipy.special import softmax
 
+        if not len(examples):
+            return np.zeros((0, len(self.tensors["bias"])), np.float32)
         return softmax(self._margins(examples) / self.tensors["temperature"], axis=1).astype(np.float32)
 
     def parameters(self) -> int:
         return int(self.tensors["weights"].size + self.tensors["bias"].size)
 
     def save(self, folder: Path) -> None:
-        from safetensors.numpy import save_file
-
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: np.ascontiguousarray(value) for name, value in self.tensors.items()}, folder / "model.safetensors")
+        save_tensors(self.tensors, folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        from safetensors.numpy import load_file
+        return cls(load_tensors(folder))
 
-        return cls(load_file(folder / "model.safetensors"))
+
+def save_tensors(tensors: dict[str, np.ndarray], folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, folder / "model.safetensors")
+
+
+def load_tensors(folder: Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "model.safetensors")
 
 
 def kernels(count: int, lengths: Sequence[int], steps: int, channels: int) -> list[tuple[Any, Any, int, int]]:

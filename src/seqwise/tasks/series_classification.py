@@ -10,11 +10,11 @@ from torch import nn
 
 from seqwise.core.registry import Registry
 from seqwise.data.batching import SequenceSet
+from seqwise.data.series_format import mean_and_spread
 from seqwise.data.splits import Split
 from seqwise.models.external import longest_input
 from seqwise.tasks.classification import Classification, class_results
 from seqwise.tasks.labelled_series import LabelledSeries
-from seqwise.tasks.series_baselines import CONSTANT
 from seqwise.tasks.task import FittedBaseline, Told
 
 LEAST_STEPS = 600
@@ -43,9 +43,8 @@ class TimeSeriesClassification(Classification):
 
     def input_settings(self, train: SequenceSet) -> dict[str, Any]:
         """Mean and standard deviation of every channel; 1 for a channel that never changes."""
-        std = train.flat.std(axis=0, dtype=np.float64)
-        mean = train.flat.mean(axis=0, dtype=np.float64)
-        return {"input_mean": mean.tolist(), "input_std": np.where(std > CONSTANT * np.abs(mean), std, 1.0).tolist()}
+        mean, std = mean_and_spread(train.flat)
+        return {"input_mean": mean.tolist(), "input_std": std.tolist()}
 
     def wanted_epochs(self, parameters: int, tokens: int, per_epoch: int) -> float:
         return max(5.0, LEAST_STEPS / per_epoch)
@@ -73,36 +72,46 @@ class TimeSeriesClassification(Classification):
         outputs = told.outputs[told.best]
         found = class_results(outputs, told.truth, told.labels)
         if told.examples is None:
-            return found | {"examples": None, "mistakes": None}
+            return found | {"channels": [], "examples": None, "mistakes": None}
+        shown = most_varied(told.examples)
         return found | {
-            "examples": _examples(told.examples, told.truth, told.labels),
-            "mistakes": _mistakes(outputs, told.examples, told.truth, told.labels),
+            "channels": shown.tolist(),
+            "examples": _examples(told.examples, told.truth, told.labels, shown),
+            "mistakes": _mistakes(outputs, told.examples, told.truth, told.labels, shown),
         }
 
 
-def drawn(values: np.ndarray) -> dict[str, Any]:
-    """A series as a drawing needs it: at most 3 channels and 200 steps, and how many steps it has."""
+def most_varied(series: Sequence[np.ndarray]) -> np.ndarray:
+    """Which channels are drawn: at most 3, those with the largest spread, in their order."""
+    spread = np.concatenate(list(series)).std(axis=0, dtype=np.float64)
+    return np.sort(np.argsort(-spread, kind="stable")[:SHOWN_CHANNELS])
+
+
+def drawn(values: np.ndarray, channels: np.ndarray) -> dict[str, Any]:
+    """A series as a drawing needs it: some channels, at most 200 steps, and how many steps it has."""
     places = np.unique(np.linspace(0, len(values) - 1, min(len(values), SHOWN_STEPS)).astype(int))
     return {
         "steps": places.tolist(),
-        "values": np.round(values[places, :SHOWN_CHANNELS].astype(float).T, 5).tolist(),
+        "values": np.round(values[places][:, channels].astype(float).T, 5).tolist(),
         "length": len(values),
     }
 
 
-def _examples(series: Sequence[np.ndarray], truth: np.ndarray, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def _examples(series: Sequence[np.ndarray], truth: np.ndarray, names: tuple[str, ...], channels: np.ndarray) -> list[dict[str, Any]]:
     found = []
     for label, name in list(enumerate(names))[:SHOWN_CLASSES]:
         chosen = np.flatnonzero(truth == label)[:SHOWN_PER_CLASS]
-        found.append({"label": name, "series": [drawn(series[i]) for i in chosen]})
+        found.append({"label": name, "series": [drawn(series[i], channels) for i in chosen]})
     return found
 
 
-def _mistakes(outputs: np.ndarray, series: Sequence[np.ndarray], truth: np.ndarray, names: tuple[str, ...]) -> list[Mapping[str, Any]]:
+def _mistakes(
+    outputs: np.ndarray, series: Sequence[np.ndarray], truth: np.ndarray, names: tuple[str, ...], channels: np.ndarray
+) -> list[Mapping[str, Any]]:
     """Those that the model was most sure of."""
     answers, confidence = outputs.argmax(1), outputs.max(1)
     wrong = np.flatnonzero(answers != truth)
     return [
-        {"truth": names[truth[i]], "predicted": names[answers[i]], "confidence": float(confidence[i])} | drawn(series[i])
+        {"truth": names[truth[i]], "predicted": names[answers[i]], "confidence": float(confidence[i])} | drawn(series[i], channels)
         for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN_MISTAKES]
     ]

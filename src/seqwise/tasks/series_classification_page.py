@@ -23,23 +23,21 @@ def sections(result: Result, styles: Mapping[str, Style]) -> list[Section]:
     """
     found = result.get("task_results") or {}
     best = (result.get("best") or {}).get("name", "the best model")
-    channels = (result["data"].get("card") or {}).get("channels") or []
-    return [classes(found, best), _examples(found, channels), _mistakes(found, best, channels)]
+    every = (result["data"].get("card") or {}).get("channels") or []
+    channels = [every[i] for i in found.get("channels") or []]
+    return [classes(found, best), _examples(found, channels, len(every)), _mistakes(found, best, channels)]
 
 
-def _examples(found: Mapping[str, Any], channels: Sequence[str]) -> Section:
+def _examples(found: Mapping[str, Any], channels: Sequence[str], count: int) -> Section:
     groups = [group for group in found.get("examples") or [] if group["series"]]
     title = "How the classes look"
     if not groups:
         return Section("series", title, "", (_nothing("The run kept the data out of the report (--no-samples)."),))
     figures = [_group(group, channels) for group in groups]
-    intro = "The first test series of each class." + _channels_left_out(channels, groups[0]["series"][0])
+    intro = "The first test series of each class."
+    if len(channels) < count:
+        intro += f" Drawn are the {len(channels)} of {count} channels that vary most."
     return Section("series", title, intro, _first_open(figures, "classes"))
-
-
-def _channels_left_out(channels: Sequence[str], shown: Mapping[str, Any]) -> str:
-    count = len(shown["values"])
-    return f" {count} of {len(channels)} channels are drawn." if count < len(channels) else ""
 
 
 def _group(group: Mapping[str, Any], channels: Sequence[str]) -> Figure:
@@ -58,7 +56,7 @@ def _one(title: str, series: Mapping[str, Any], channels: Sequence[str], caption
 def _lines(title: str, lines: Sequence[tuple[str, Sequence[int], Sequence[float]]], axis: str, caption: str = "") -> Figure:
     shown = []
     for place, (name, steps, values) in enumerate(lines):
-        points = tuple(Point(step, value, tip=f"{name}, step {step + 1}: {value:g}") for step, value in zip(steps, values, strict=True))
+        points = tuple(Point(step + 1, value, tip=f"{name}, step {step + 1}: {value:g}") for step, value in zip(steps, values, strict=True))
         shown.append(Series(name, Style(place, place, ("", "7 4", "2 4")[place % 3]), points))
     low, high = min(min(values) for _, _, values in lines), max(max(values) for _, _, values in lines)
     spoken = f"{numbers.plural(len(lines), 'line')} between {low:.4g} and {high:.4g}"

@@ -71,12 +71,12 @@ class Encoding:
     Args:
         tokenizer: of texts; None for numbers.
         context: the longest input.
-        channels: numbers per step; None for tokens.
+        channels: names of the numbers of a step; None for tokens.
     """
 
     tokenizer: TokenizerPlan | None
     context: int
-    channels: int | None = None
+    channels: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
