@@ -272,9 +272,9 @@ def matrix_chart(
 
 
 def _cell_width(cells: Sequence[Sequence[MatrixCell]], columns: Sequence[str]) -> float:
-    longest = max(svg.text_width(cell.text) for row in cells for cell in row) + 14
+    longest = max(svg.text_width(cell.text) for row in cells for cell in row) + 10
     roomy = max(map(svg.text_width, columns)) + 14
-    return max(longest, 34.0, min(roomy, 600 / len(columns)))
+    return max(longest, 28.0, min(roomy, 600 / len(columns)))
 
 
 def _column_label(x: float, y: float, label: str, turned: bool) -> str:

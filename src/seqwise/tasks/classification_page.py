@@ -10,6 +10,8 @@ from seqwise.report.document import Block, Cell, Column, Details, Figure, Paragr
 
 DRAWN_CLASSES = 24
 SHOWN_PAIRS = 10
+LONG_NAME = 20
+"""Characters from which on the name of a class may take several lines."""
 
 
 def classes(found: Mapping[str, Any], best: str) -> Section:
@@ -63,16 +65,12 @@ def _confused_pairs(labels: Sequence[str], confusion: Sequence[Sequence[int]]) -
 def _pair_blocks(pairs: Sequence[tuple[str, str, int, float]]) -> list[Block]:
     if not pairs:
         return [Paragraph("No mistake was made.")]
-    columns = (
-        Column("true class", wide=True),
-        Column("taken for", wide=True),
-        Column("times", "right"),
-        Column("share of the true class", "right"),
-    )
+    wide = max(len(name) for pair in pairs[:SHOWN_PAIRS] for name in pair[:2]) > LONG_NAME
+    columns = (Column("true class", wide=wide), Column("taken for", wide=wide), Column("times", "right"), Column("share", "right"))
     rows = tuple(
         (truth, answer, Cell(f"{count:,}", count), Cell(numbers.share(part), part)) for truth, answer, count, part in pairs[:SHOWN_PAIRS]
     )
-    return [Table(columns, rows, "The most frequent mistakes")]
+    return [Table(columns, rows, "The most frequent mistakes, and their share of the true class")]
 
 
 def _per_class_table(rows: Sequence[Mapping[str, Any]]) -> Table:
