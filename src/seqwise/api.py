@@ -270,8 +270,7 @@ def _with_intervals(task: "Task", outputs: np.ndarray, truth: np.ndarray) -> dic
     scores = {name: {"value": value, "ci95": None} for name, value in task.metrics(outputs, truth).items()}
     additive = {task.metric: task.unit_scores(outputs, truth)} | task.describing_scores(outputs, truth)
     for name, values in additive.items():
-        units = len(values) if name == task.metric and np.isfinite(task.range_of(name)[1]) else None
-        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name), units=units)["ci95"]
+        scores[name]["ci95"] = clipped(units_only([values]), *task.range_of(name), units=len(values))["ci95"]
     return scores
 
 

@@ -74,11 +74,12 @@ def test_the_usual_length_is_the_median():
     assert usual_length([np.zeros((steps, 1)) for steps in (2, 9, 5)]) == 5
 
 
-@pytest.mark.parametrize(("name", "published"), [("ItalyPowerDemand", 95.5), ("GunPoint", 91.3), ("BasicMotions", 60.0)])
-def test_the_nearest_neighbour_errs_as_often_as_is_published(real_data, name, published):
+@pytest.mark.parametrize(("name", "known"), [("ItalyPowerDemand", 95.5), ("GunPoint", 91.3), ("BasicMotions", 60.0)])
+def test_the_nearest_neighbour_errs_as_often_as_is_known(real_data, name, known):
+    """The archive tells the first two; the third was measured with values as they are (normalised it tells 67.5)."""
     train, labels, test, answers, classes = official(real_data(f"ucr_{name}"), name)
     model = NearestNeighbour.fit(train, labels, (train, labels), classes)
-    assert percent_right(model, test, answers) == pytest.approx(published, abs=0.1)
+    assert percent_right(model, test, answers) == pytest.approx(known, abs=0.1)
 
 
 @pytest.mark.parametrize(("name", "least"), [("GunPoint", 95), ("ItalyPowerDemand", 90), ("BasicMotions", 90)])

@@ -38,7 +38,7 @@ Steps = Annotated[str | None, typer.Option(help="Training steps instead of a bud
 Layers = Annotated[int | None, typer.Option(help="Layers of every model.")]
 Width = Annotated[int | None, typer.Option(help="Width of every model, instead of the solver's.")]
 Batch = Annotated[int | None, typer.Option(help="Examples per step.")]
-Context = Annotated[int | None, typer.Option(help="Most tokens or steps of an example; the rest is cut.")]
+Context = Annotated[int | None, typer.Option(help="Most tokens of an example; the rest is cut. Series are read whole.")]
 Tokenizer = Annotated[str, typer.Option(help="auto, words, bytes, characters, bpe or bpe:SIZE; words not for text-generation.")]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]

@@ -89,11 +89,11 @@ def clipped(estimate: Estimate, low: float, high: float, *, units: int | None = 
     """Mean and interval as JSON, the interval inside the metric's range.
 
     Args:
-        units: of a share of right answers: where all or none of so many are right, the interval is that of the rule of three
+        units: tested. Of a share of right answers, where all or none of so many are right, the interval is that of the rule of three
             (Hanley & Lippman-Hand 1983), not a point.
     """
     interval = estimate.ci95 and [float(np.clip(bound, low, high)) for bound in estimate.ci95]
-    if interval and units and interval[0] == interval[1] in (low, high):
+    if interval and units and np.isfinite(high) and interval[0] == interval[1] in (low, high):
         reach = min(1.0, RULE_OF_THREE / units) * (high - low)
         interval = [max(low, interval[0] - reach), min(high, interval[1] + reach)]
     return {"mean": estimate.value, "ci95": interval}
@@ -151,7 +151,7 @@ def model_scores(task: Task, finals: Finals, data: TestData, rng: np.random.Gene
     pairs = list(zip(finals.outputs, finals.truths, strict=True))
     rows = [task.metrics(values, truth) for values, truth in pairs]
     low, high = task.range_of(task.metric)
-    units = _units(finals.truths, data) if np.isfinite(high) else None
+    units = _units(finals.truths, data)
     scores = {task.metric: clipped(mean_estimate([task.unit_scores(*pair) for pair in pairs], data), low, high, units=units)}
     names = [name for name in rows[0] if name != task.metric and all(name in row for row in rows)]
     scores |= {name: _describing(task, name, finals, data, rng) for name in names}
@@ -163,7 +163,7 @@ def breakdowns(task: Task, finals: Finals, data: TestData) -> dict[str, Any]:
     low, high = task.range_of(task.metric)
 
     def estimate(scores: list[np.ndarray]) -> dict[str, Any]:
-        return clipped(mean_estimate(scores, data), low, high, units=_units(scores, data) if np.isfinite(high) else None)
+        return clipped(mean_estimate(scores, data), low, high, units=_units(scores, data))
 
     found = task.breakdowns(finals.outputs, finals.truths, data.lengths, estimate)
     for row in found["by_length"]:

@@ -29,6 +29,16 @@ def usual_length(series: Sequence[np.ndarray]) -> int:
     return int(np.median([len(values) for values in series]))
 
 
+def spread_of_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (C,) of the channels of (N, C, T)."""
+    return mean_and_spread(rows.transpose(0, 2, 1).reshape(-1, rows.shape[1]))
+
+
+def standardised(rows: np.ndarray, tensors: dict[str, np.ndarray]) -> np.ndarray:
+    """(N, C, T) by the ``mean`` and ``std`` (C,) of a fitted baseline."""
+    return (rows - tensors["mean"][:, None]) / tensors["std"][:, None]
+
+
 class NearestNeighbour:
     """The label of the training series with the smallest Euclidean distance.
 
@@ -46,7 +56,7 @@ class NearestNeighbour:
         cls, examples: Sequence[np.ndarray], labels: np.ndarray, validation: tuple[Sequence[np.ndarray], np.ndarray], classes: int
     ) -> Self:
         series = of_length(examples, usual_length(examples))
-        mean, std = mean_and_spread(series.transpose(0, 2, 1).reshape(-1, series.shape[1]))
+        mean, std = spread_of_rows(series)
         known = {"series": series, "labels": labels, "mean": mean, "std": std}
         tried = [cls(known | {"numbers": np.array([1.0, classes, scaling])}) for scaling in range(len(cls.SCALINGS))]
         right = [int((model._nearest(validation[0]) == validation[1]).sum()) for model in tried]
@@ -69,7 +79,7 @@ class NearestNeighbour:
         if scaling == "none":
             return rows
         if scaling == "training part":
-            return (rows - self.tensors["mean"][:, None]) / self.tensors["std"][:, None]
+            return standardised(rows, self.tensors)
         mean, std = rows.mean(axis=2, keepdims=True, dtype=np.float64), rows.std(axis=2, keepdims=True, dtype=np.float64)
         return (rows - mean) / np.where(std > CONSTANT * np.abs(mean), std, 1.0)
 
@@ -111,7 +121,7 @@ class RandomConvolutions:
 
         length = usual_length(examples)
         rows = of_length(examples, length)
-        mean, std = mean_and_spread(rows.transpose(0, 2, 1).reshape(-1, rows.shape[1]))
+        mean, std = spread_of_rows(rows)
         sizes = np.array([length, rows.shape[1], classes])
         model = cls({"length": sizes, "mean": mean.astype(np.float32), "std": std.astype(np.float32)})
         features = model._features(examples)
@@ -131,7 +141,7 @@ class RandomConvolutions:
         import torch
 
         length, channels, _ = map(int, self.tensors["length"])
-        rows = (of_length(examples, length) - self.tensors["mean"][:, None]) / self.tensors["std"][:, None]
+        rows = standardised(of_length(examples, length), self.tensors)
         values, found = torch.from_numpy(rows.astype(np.float32)), []
         with torch.inference_mode():
             for weight, bias, dilation, padding in kernels(self.KERNELS, self.LENGTHS, length, channels):
