@@ -164,9 +164,11 @@ def test_a_damaged_model_folder_is_a_user_error(finished, tmp_path, name, damage
 @pytest.mark.parametrize("damage", [cut, lambda path: path.write_bytes(b"[]")])
 def test_a_damaged_baseline_is_a_user_error(finished, tmp_path, name, damage):
     folder = tmp_path / "baseline"
-    shutil.copytree(finished.path / "baseline", folder)
-    if not (folder / name).exists():
-        pytest.skip(f"the delivered baseline has no {name}")
+    linear = next(model for model in finished.result["models"] if model["name"] == "tfidf-linear")
+    shutil.copytree(finished.path / linear["path"], folder)
+    about = {"task": "text-classification", "name": "tfidf-linear", "labels": ["negative", "positive"]}
+    (folder / "baseline.json").write_text(json.dumps(about))
+    assert len(seqwise.predict(folder, TEXTS)) == len(TEXTS)
     damage(folder / name)
     with pytest.raises(UserError, match=str(folder)):
         seqwise.predict(folder, TEXTS)
