@@ -12,6 +12,7 @@ from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
 from seqwise.predictor import auto_class, quiet_libraries
+from seqwise.tasks.task_data import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,66 +165,38 @@ def load(source: str | Path) -> tuple[Any, Any]:
 
 
 def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str, Any]]:
-    """``{"label", "probabilities"}`` for each example, by a run's recommended model, a model folder or a baseline folder.
+    """Answers to examples, by a run's recommended model, a model folder or a baseline folder; see ``answers`` of the task's ``Use``.
 
     Args:
-        examples: texts, or series: arrays (T, C), one for each.
+        examples: texts, or series: arrays (T, C), one for each; labels are answered as ``{"label", "probabilities"}``.
     """
     from seqwise.predictor import load_predictor
 
-    return answers(load_predictor(str(source)), [examples] if isinstance(examples, str) else list(examples))
+    return load_predictor(str(source)).answers([examples] if isinstance(examples, str) else list(examples))
 
 
-def answers(predictor: Any, examples: Sequence[Any]) -> list[dict[str, Any]]:
-    """What :func:`predict` says, of a predictor that is loaded."""
-    rows = predictor.probabilities(examples) if len(examples) else np.zeros((0, len(predictor.labels)))
-    return [
-        {"label": predictor.labels[int(row.argmax())], "probabilities": dict(zip(predictor.labels, map(float, row), strict=True))}
-        for row in rows
-    ]
+def evaluate(source: str | Path, data: str, **columns: Any) -> dict[str, Any]:
+    """Scores of a run's recommended model on data with answers, or of its language model on text; intervals are over units.
 
-
-def evaluate(
-    source: str | Path,
-    data: str,
-    *,
-    text: str | None = None,
-    target: str | None = None,
-    header: bool | None = None,
-    id: str | None = None,
-    time: str | None = None,
-) -> dict[str, Any]:
-    """Scores of a run's recommended model on labelled data, or of its language model on text; intervals are over examples or blocks."""
+    Args:
+        columns: ``text``, ``target``, ``id``, ``time`` and ``header``, as of the command line.
+    """
+    request = Request(source=data, **columns)
     if _is_language_model(Path(source)):
-        for name, value in (("target", target), ("header", header)):
-            if value is not None:
+        for name in ("target", "header", "id", "time"):
+            if getattr(request, name) is not None:
                 raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
-        return _evaluate_text(str(source), data, text)
-    from seqwise.data.readers import load_corpus
-    from seqwise.data.series import load_series_corpus
-    from seqwise.data.series_format import SeriesColumns
+        return _evaluate_text(str(source), data, request.text)
     from seqwise.predictor import load_predictor
     from seqwise.tasks import TASKS
 
     predictor = load_predictor(str(source))
-    if predictor.task == "time-series-classification":
-        columns = SeriesColumns(id=id, time=time, target=target)
-        corpus = load_series_corpus(data, columns=columns, channels=predictor.channels, for_training=False)
-        examples = corpus.series
-    else:
-        corpus = load_corpus(data, text=text, target=target, header=header, for_training=False)
-        examples = corpus.texts
-    index = {name: i for i, name in enumerate(predictor.labels)}
-    unknown = sorted(set(corpus.labels) - index.keys())
-    if unknown:
-        raise UserError(
-            f"{data} has the label '{unknown[0]}', which {source} does not know", expected=f"labels {', '.join(predictor.labels)}"
-        )
-    labels = np.array([index[label] for label in corpus.labels])
-    outputs = predictor.probabilities(examples)
-    scores = _with_intervals(TASKS[predictor.task](), outputs, labels)
+    predictor.check(request)
+    found = predictor.evaluate(request)
+    scores = _with_intervals(TASKS[predictor.task](), found.outputs, found.truth)
     note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
-    return {"model": str(source), "name": predictor.name, "data": data, "examples": len(corpus), "scores": scores, "note": note}
+    about = {"model": str(source), "name": predictor.name, "data": data, "examples": found.examples, "counted": found.counted}
+    return about | {"scores": scores, "note": note}
 
 
 def _is_language_model(folder: Path) -> bool:

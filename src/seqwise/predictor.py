@@ -1,20 +1,17 @@
-"""A finished model in use: a run's recommendation, a model folder, or a baseline folder; texts in, probabilities out."""
+"""A finished model in use: a run's recommendation, a model folder, or a baseline folder."""
 
-import dataclasses
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 
+if TYPE_CHECKING:
+    from seqwise.tasks.use import Use
+
 MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
-LONGEST = 4096
-"""Tokens of a text for a model from outside that names no limit."""
 AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
     "CausalLM": "AutoModelForCausalLM",
@@ -33,89 +30,6 @@ def quiet_libraries() -> None:
 
         logging.disable_progress_bar()
         logging.set_verbosity_error()
-
-
-class Predictor(Protocol):
-    """Answers examples with the probabilities (U, C) of ``labels``.
-
-    Attributes:
-        task: the tag of the task, which says what an example is: a text, or the values (T, C) of a series.
-        channels: names of the channels of a series, in order; None where an example has none.
-    """
-
-    labels: tuple[str, ...]
-    name: str
-    task: str
-    channels: tuple[str, ...] | None
-
-    def probabilities(self, examples: Sequence[Any]) -> np.ndarray: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class NeuralPredictor:
-    """A Hugging Face folder with its tokenizer."""
-
-    model: Any
-    tokenizer: Any
-    labels: tuple[str, ...]
-    name: str
-    task: ClassVar[str] = "text-classification"
-    channels: ClassVar[None] = None
-
-    def probabilities(self, examples: Sequence[str]) -> np.ndarray:
-        from seqwise.data.batching import encode, encode_special
-        from seqwise.models.external import longest_input
-        from seqwise.tasks.text_classification import TextClassification
-
-        longest = int(min(self.tokenizer.model_max_length, longest_input(self.model.config), LONGEST))
-        if self.model.config.model_type == "seqwise":
-            tokens, _ = encode(self.tokenizer, list(examples), [0] * len(examples), longest)
-        else:
-            tokens = encode_special(self.tokenizer, list(examples), [0] * len(examples), longest, self.model.config.pad_token_id)
-        return TextClassification().outputs(self.model, tokens)
-
-
-@dataclasses.dataclass(frozen=True)
-class SeriesPredictor:
-    """A Hugging Face folder of a model that reads numbers."""
-
-    model: Any
-    labels: tuple[str, ...]
-    name: str
-    task: ClassVar[str] = "time-series-classification"
-
-    @property
-    def channels(self) -> tuple[str, ...] | None:
-        names = self.model.config.channel_names
-        return tuple(names) if names else None
-
-    def probabilities(self, examples: Sequence[np.ndarray]) -> np.ndarray:
-        """Raises :class:`UserError` for series with another number of channels, or longer than a table of learned positions."""
-        from seqwise.data.batching import SequenceSet
-        from seqwise.models.external import longest_input
-        from seqwise.tasks.series_classification import TimeSeriesClassification
-
-        channels, longest = self.model.config.num_input_channels, longest_input(self.model.config)
-        for number, values in enumerate(examples, 1):
-            if values.ndim != 2 or values.shape[1] != channels or len(values) > longest:
-                most = "" if longest == float("inf") else f", of at most {longest:.0f} steps"
-                raise UserError(f"series {number} has the shape {values.shape}", expected=f"(steps, {channels}){most}")
-        rows = [np.asarray(values, np.float32) for values in examples]
-        return TimeSeriesClassification().outputs(self.model, SequenceSet.from_arrays(rows, [0] * len(rows)))
-
-
-@dataclasses.dataclass(frozen=True)
-class BaselinePredictor:
-    """A baseline saved as JSON and safetensors."""
-
-    model: Any
-    labels: tuple[str, ...]
-    name: str
-    task: str
-    channels: tuple[str, ...] | None
-
-    def probabilities(self, examples: Sequence[Any]) -> np.ndarray:
-        return self.model.predict(list(examples))
 
 
 def load_model(folder: Path) -> tuple[Any, Any]:
@@ -172,8 +86,10 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def load_predictor(source: str) -> Predictor:
-    """A predictor from a run folder (its recommendation), a model folder or a baseline folder."""
+def load_predictor(source: str) -> "Use":
+    """What a run folder recommends, a model folder or a baseline folder holds, ready to answer."""
+    from seqwise.tasks import USES
+
     folder = Path(source)
     if not folder.is_dir():
         raise UserError(f"there is no folder {source}", expected="a run folder of compare or train, or a model folder")
@@ -181,11 +97,19 @@ def load_predictor(source: str) -> Predictor:
         return load_predictor(str(folder / _recommended_folder(folder)))
     if (folder / "baseline.json").exists():
         return _load_baseline(folder)
-    model, tokenizer = load_model(folder)
-    if model.can_generate():
+    model, preprocessor = load_model(folder)
+    task = task_of(model.config)
+    if task not in USES:
         raise UserError(f"{source} holds a language model, which labels nothing", fix="`seqwise generate` writes with it")
-    labels = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
-    return NeuralPredictor(model, tokenizer, labels, folder.name) if tokenizer else SeriesPredictor(model, labels, folder.name)
+    return USES[task].of_model(model, preprocessor, folder.name)
+
+
+def task_of(config: Any) -> str:
+    """Which task a model was made for, by its architecture and its input."""
+    architecture = config.architectures[0]
+    if architecture.endswith("ForSequenceClassification"):
+        return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
+    return "text-generation"
 
 
 def _recommended_folder(run: Path) -> str:
@@ -201,17 +125,16 @@ def _recommended_folder(run: Path) -> str:
         raise UserError(f"{run / 'comparison.json'} is damaged: no recommendation in it", fix="run the comparison again") from error
 
 
-def _load_baseline(folder: Path) -> BaselinePredictor:
+def _load_baseline(folder: Path) -> "Use":
     from safetensors import SafetensorError
 
-    from seqwise.tasks import TASKS
+    from seqwise.tasks import TASKS, USES
 
     stored = _read(folder / "baseline.json")
     if stored.get("task") == "text-generation":
         raise UserError(f"{folder} holds a baseline of language models, which labels nothing", fix="`seqwise generate` writes with best/")
     try:
         model = TASKS[stored["task"]].baselines[stored["name"]].load(folder)
+        return USES[stored["task"]].of_baseline(model, stored, stored["name"])
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be loaded: {error}", fix="train it again: the files are damaged") from error
-    channels = tuple(stored["channels"]) if stored.get("channels") else None
-    return BaselinePredictor(model, tuple(stored["labels"]), stored["name"], stored["task"], channels)

@@ -164,7 +164,7 @@ def test_series_are_read_whole_even_where_only_the_test_has_long_ones(tmp_path):
     data.encode(corpus, splits, encoding, tmp_path / "replicate-0")
     kept = SequenceSet.load(tmp_path / "replicate-0" / "test.safetensors")
     np.testing.assert_array_equal(kept.example(3), long[3])
-    assert not (tmp_path / "replicate-0" / "tokenizer").exists()
+    assert not (tmp_path / "replicate-0" / "preprocessor").exists()
     with pytest.raises(UserError, match="series are read whole"):
         data.choose_encoding(corpus, splits, tokenizer="auto", context=12)
 

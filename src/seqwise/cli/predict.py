@@ -3,7 +3,7 @@
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,26 +25,16 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Label a file or one text, with probabilities, as csv or JSON."""
-    from seqwise.api import answers
-    from seqwise.data.readers import read_texts
-    from seqwise.data.series_files import read_series
-    from seqwise.data.series_format import SeriesColumns, in_order
-    from seqwise.data.tables import is_source
     from seqwise.predictor import load_predictor
+    from seqwise.tasks.task_data import Request
 
     if out and Path(out).exists():
         raise UserError(f"{out} exists", fix="choose another --out, or remove it")
     predictor = load_predictor(run)
-    if predictor.task == "time-series-classification":
-        if not is_source(data):
-            raise UserError(f"there is no file {data}", expected="a file of series, as this model reads them")
-        file = read_series(data, SeriesColumns(id=id, time=time, target=target), labelled=False)
-        file = in_order(file, predictor.channels, "the model") if predictor.channels else file
-        examples, names = file.series, [{"series": name} for name in file.names]
-    else:
-        examples = read_texts(data, column=text, header=header)
-        names = [{"text": one} for one in examples]
-    _write([name | answer for name, answer in zip(names, answers(predictor, examples), strict=True)], out, json)
+    request = Request(source=data, text=text, target=target, header=header, id=id, time=time)
+    predictor.check(request)
+    asked = predictor.read(request)
+    _write([name | answer for name, answer in zip(asked.names, predictor.answers(asked.examples), strict=True)], out, json)
 
 
 def _write(rows: list[dict], out: str | None, as_json: bool) -> None:
@@ -58,12 +48,19 @@ def _write(rows: list[dict], out: str | None, as_json: bool) -> None:
 
         buffer.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     else:
-        labels = list(rows[0]["probabilities"]) if rows else []
+        flat = [_flat(row) for row in rows]
         writer = csv.writer(buffer, lineterminator="\n")
-        first = next(iter(rows[0])) if rows else "text"
-        writer.writerow([first, "label", *labels])
-        writer.writerows([row[first], row["label"], *(f"{row['probabilities'][label]:.6f}" for label in labels)] for row in rows)
+        writer.writerow([name for name, _ in flat[0]] if flat else ["text", "label"])
+        writer.writerows([[value for _, value in row] for row in flat])
     if out:
         write_text(Path(out), buffer.getvalue())
     else:
         sys.stdout.write(buffer.getvalue())
+
+
+def _flat(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """A column for every value, those inside others too; a class may be called as a column is."""
+    found: list[tuple[str, str]] = []
+    for name, value in row.items():
+        found += _flat(value) if isinstance(value, dict) else [(name, f"{value:.6f}" if isinstance(value, float) else str(value))]
+    return found

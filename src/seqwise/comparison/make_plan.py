@@ -74,7 +74,7 @@ def make_plan(
         labels=data.labels(corpus),
         data_sha256=corpus.sha256,
         vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
-        channels=encoding.channels,
+        settings=encoding.settings,
         context=encoding.context,
         batch_size=batch_size,
         device=options.device,

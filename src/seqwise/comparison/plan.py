@@ -34,7 +34,6 @@ from seqwise.tasks.task import Task
 CONFIG_KEYS = (
     "vocab_size",
     "embedding_size",
-    "num_input_channels",
     "projection_size",
     "hidden_size",
     "intermediate_size",
@@ -63,7 +62,7 @@ class Setting:
     batch_size: int
     device: str
     lengths: np.ndarray
-    channels: tuple[str, ...] | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     externals: Mapping[str, External] = dataclasses.field(default_factory=dict)
 
     def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
@@ -71,7 +70,8 @@ class Setting:
         options = self.options
         shape = Shape(
             vocab_size=self.vocab_size,
-            channels=self.channels and len(self.channels),
+            config_class=self.task.config_class,
+            settings=self.settings,
             embedding_size=embedding_size(target),
             layers=options.layers or default_layers(target),
             classes=len(self.labels),
@@ -118,12 +118,11 @@ class Setting:
         data_seed = 1_000 * self.options.seed + replicate
         outside = isinstance(config, External)
         own = {"flops_per_token": 3 * config.flops} if outside else {}
-        own |= {"channels": list(self.channels)} if self.channels else {}
         return own | {
             "task": self.task.tag,
             "model": name,
             "replicate": replicate,
-            "config": config_values(config),
+            "config": config_values(config) | ({} if outside else dict(self.settings)),
             "within": config.name if outside else "",
             "labels": list(self.labels),
             "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())},

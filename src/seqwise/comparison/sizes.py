@@ -1,7 +1,8 @@
 """Sizes are solved, not guessed: a width in steps of 8 and an adjusted feed-forward give every contender the same count."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from seqwise.comparison.contenders import Contender
 from seqwise.core.config import Config
@@ -18,8 +19,9 @@ class Shape(Config):
     """What all contenders of a comparison share."""
 
     vocab_size: int
-    channels: int | None = None
-    """Numbers per step of a series; None for tokens."""
+    config_class: type[SeqwiseConfig] = SeqwiseConfig
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What a configuration says of the input."""
     embedding_size: int
     layers: int
     classes: int
@@ -40,9 +42,8 @@ def default_layers(target: int) -> int:
 
 def _config(contender: Contender, shape: Shape, body: str, width: int, knob: int) -> SeqwiseConfig:
     sized = {"intermediate_size": knob} if body == "modern" else {"projection_size": knob}
-    return SeqwiseConfig(
+    return shape.config_class(
         vocab_size=shape.vocab_size,
-        num_input_channels=shape.channels,
         embedding_size=shape.embedding_size,
         hidden_size=width,
         num_hidden_layers=shape.layers,
@@ -50,6 +51,7 @@ def _config(contender: Contender, shape: Shape, body: str, width: int, knob: int
         body=body,
         bidirectional=shape.bidirectional,
         max_position_embeddings=shape.context,
+        **shape.settings,
         **({"num_labels": shape.classes} if shape.classes else {}),
         **sized,
     )

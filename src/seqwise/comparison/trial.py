@@ -37,8 +37,7 @@ def model_config(job: Mapping[str, Any], task: Task, train: Any) -> SeqwiseConfi
     dropout, tokens = values["dropout"], task.token_dropout
     changes = {"hidden_dropout": dropout, "embedding_dropout": dropout, "classifier_dropout": dropout, "token_dropout": tokens * dropout}
     changes |= {name: values[name] for name in ("forget_bias", "position_embedding") if name in values}
-    changes |= {"channel_names": job["channels"]} if "channels" in job else {}
-    return SeqwiseConfig(**job["config"], **changes, **task.head_settings(job["labels"]), **task.input_settings(train))
+    return task.config_class(**job["config"], **changes, **task.head_settings(job["labels"]), **task.input_settings(train))
 
 
 def training_config(job: Mapping[str, Any]) -> TrainingConfig:
@@ -121,9 +120,9 @@ def train_and_test(
         model = _test(trainer, task, job, folder, place, record)
         if keep_model:
             model.save_pretrained(place / "model")
-            tokenizer = folder.replicate(job["replicate"]) / job["within"] / "tokenizer"
-            if tokenizer.exists():
-                shutil.copytree(tokenizer, place / "model", dirs_exist_ok=True)
+            preprocessor = folder.replicate(job["replicate"]) / job["within"] / "preprocessor"
+            if preprocessor.exists():
+                shutil.copytree(preprocessor, place / "model", dirs_exist_ok=True)
     return record
 
 

@@ -19,3 +19,11 @@ TASK_DATA = Registry(
     },
 )
 """The data half of each task, which imports no torch."""
+USES = Registry(
+    "task",
+    {
+        "text-classification": "seqwise.tasks.text_classification_use:TextClassifier",
+        "time-series-classification": "seqwise.tasks.series_classification_use:SeriesClassifier",
+    },
+)
+"""What a finished model of a task is used through, but for ``seqwise generate``."""

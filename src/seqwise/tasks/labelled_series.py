@@ -41,7 +41,8 @@ class LabelledSeries(TaskData):
             raise UserError(f"--tokenizer {tokenizer} has no meaning for series", fix="leave it out")
         if context is not None:
             raise UserError(f"--context {context}: series are read whole", fix="leave it out, or shorten the series in the file")
-        return Encoding(None, max(map(len, corpus.series)), corpus.channels)
+        settings = {"num_input_channels": len(corpus.channels), "channel_names": list(corpus.channels)}
+        return Encoding(None, max(map(len, corpus.series)), settings)
 
     def encode(self, corpus: SeriesCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
         labels, found = label_ids(corpus), {}

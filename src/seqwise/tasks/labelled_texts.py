@@ -55,7 +55,7 @@ class LabelledTexts(TaskData):
     def encode(self, corpus: Corpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
         labels = label_ids(corpus)
         tokenizer = train_tokenizer(encoding.tokenizer, [corpus.texts[i] for i in splits.train], encoding.context)
-        tokenizer.save_pretrained(folder / "tokenizer")
+        tokenizer.save_pretrained(folder / "preprocessor")
         found, test_share = {}, len(splits.test) / len(splits.validation)
         for split in Split:
             indices = splits.indices(split)
@@ -69,7 +69,7 @@ class LabelledTexts(TaskData):
     def encode_as(self, tokenizer: Any, corpus: Corpus, splits: Splits, context: int, folder: Path) -> None:
         """With the tokenizer's own special tokens, as its model knows them."""
         labels, tokenizer.model_max_length = label_ids(corpus), context
-        tokenizer.save_pretrained(folder / "tokenizer")
+        tokenizer.save_pretrained(folder / "preprocessor")
         for split in Split:
             indices = splits.indices(split)
             texts, pad = [corpus.texts[i] for i in indices], pad_token(tokenizer)

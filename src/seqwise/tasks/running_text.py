@@ -76,7 +76,7 @@ class RunningText(TaskData):
         texts, streams = dict(splits.texts), {}
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
         tokenizer.model_max_length = context
-        tokenizer.save_pretrained(folder / "tokenizer")
+        tokenizer.save_pretrained(folder / "preprocessor")
         for split, text in texts.items():
             stream = encode_text(tokenizer, text, context)
             check_long_enough(stream, f"the {split} text")

@@ -101,6 +101,7 @@ class Task(abc.ABC):
     """What is the same for every model besides what always is, for readers of a report."""
     final_cost: ClassVar[float] = 1.0
     """How much longer scoring a finished model takes than scoring it while it trains, on the same examples."""
+    config_class: ClassVar[type[SeqwiseConfig]] = SeqwiseConfig
     auto_class: ClassVar[str]
     """The class of transformers that loads any model with the task's head."""
 

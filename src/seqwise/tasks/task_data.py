@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -71,12 +71,12 @@ class Encoding:
     Args:
         tokenizer: of texts; None for numbers.
         context: the longest input.
-        channels: names of the numbers of a step; None for tokens.
+        settings: what every model's configuration says of the input.
     """
 
     tokenizer: TokenizerPlan | None
     context: int
-    channels: tuple[str, ...] | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +117,7 @@ class TaskData(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> EncodedFacts:
-        """Write one replicate: ``tokenizer/``, where there is one, ``{train,validation,test}.safetensors``, and what baselines read."""
+        """Write one replicate: ``preprocessor/``, where there is one, ``{train,validation,test}.safetensors``, and what baselines read."""
 
     def encode_as(self, tokenizer: Any, corpus: Any, splits: Any, context: int, folder: Path) -> None:
         """The same splits once more for a model from outside, whose ``tokenizer`` it is.

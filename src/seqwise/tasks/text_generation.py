@@ -133,7 +133,7 @@ class TextGeneration(Task):
             return kind.fit((folder / "train.txt").read_bytes()), None
         if place.exists():
             return kind.load(place), read_json(place / "seconds.json")
-        model = kind.fit(streams[Split.TRAIN].ids, len(_tokenizer(folder / "tokenizer")), streams[Split.VALIDATION].ids)
+        model = kind.fit(streams[Split.TRAIN].ids, len(_tokenizer(folder / "preprocessor")), streams[Split.VALIDATION].ids)
         seconds = time.perf_counter() - begun
         temporary = place.with_name(f".{name}.{os.getpid()}")
         model.save(temporary)
