@@ -7,7 +7,20 @@ import os
 import platform
 from pathlib import Path
 
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "scikit-learn", "scipy", "numpy", "safetensors")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "datasets",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+    "safetensors",
+    "sacrebleu",
+    "jiwer",
+    "soundfile",
+)
 
 
 def package_versions() -> dict[str, str]:
