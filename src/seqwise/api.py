@@ -1,7 +1,7 @@
 """The verbs in Python, named and defaulted as on the command line."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +108,21 @@ def make_options(source: str, **values: Any) -> Options:
 
 
 TEXT_DEMOS = ("demo:python", "demo:docs")
+FORECAST_DEMOS = ("demo:airline", "demo:sunspots")
 SERIES_DEMOS = ("demo:digits",)
 SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
-def guess_task(source: str) -> str:
-    """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+def guess_task(source: str, options: Mapping[str, Any]) -> str:
+    """By the options that only one task has, else by the kind of source.
+
+    Running text (a folder, a demo of it, a file of prose) asks for a language model, all else for labels.
+    """
+    if source in FORECAST_DEMOS or any(options.get(name) is not None for name in ("horizon", "split", "season")):
+        return "time-series-forecasting"
+    if options.get("id") is not None or options.get("time") is not None:
+        return "time-series-classification"
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
@@ -139,8 +147,7 @@ def compare(
     command = options.pop("command", None) or f"seqwise.compare({source!r}, ...)"
     started = options.pop("started", None)
     if options.get("task") is None:
-        series = options.get("id") is not None or options.get("time") is not None
-        options["task"] = "time-series-classification" if series else guess_task(str(source))
+        options["task"] = guess_task(str(source), options)
     checked = make_options(source, **options)
     quiet_libraries()
     from seqwise.comparison.start import run_comparison
@@ -179,11 +186,11 @@ def evaluate(source: str | Path, data: str, **columns: Any) -> dict[str, Any]:
     """Scores of a run's recommended model on data with answers, or of its language model on text; intervals are over units.
 
     Args:
-        columns: ``text``, ``target``, ``id``, ``time`` and ``header``, as of the command line.
+        columns: ``text``, ``target``, ``id``, ``time``, ``header`` and ``split``, as of the command line.
     """
     request = Request(source=data, **columns)
     if _is_language_model(Path(source)):
-        for name in ("target", "header", "id", "time"):
+        for name in ("target", "header", "id", "time", "split"):
             if getattr(request, name) is not None:
                 raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
         return _evaluate_text(str(source), data, request.text)

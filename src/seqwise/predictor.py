@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
+from seqwise.tasks.series_panels import ABOUT, series_facts
 
 if TYPE_CHECKING:
     from seqwise.tasks.use import Use
@@ -16,6 +17,7 @@ AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
     "CausalLM": "AutoModelForCausalLM",
     "LMHeadModel": "AutoModelForCausalLM",
+    "ForPrediction": "AutoModelForTimeSeriesPrediction",
 }
 """By the end of an architecture's name."""
 
@@ -33,7 +35,7 @@ def quiet_libraries() -> None:
 
 
 def load_model(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a Hugging Face folder, through the Auto classes; no tokenizer where the model reads numbers.
+    """Model and tokenizer of a Hugging Face folder, through the Auto classes; where it reads numbers, what is known of the series.
 
     Raises :class:`UserError` for a folder that is damaged or holds neither classifier nor language model; weights are read from
     safetensors only.
@@ -48,7 +50,7 @@ def load_model(folder: Path) -> tuple[Any, Any]:
         if info["missing_keys"]:
             raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
         tokens = getattr(model.config, "num_input_channels", None) is None
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True) if tokens else None
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True) if tokens else series_facts(folder / ABOUT)
     except Exception as error:  # whatever a damaged file makes the libraries raise
         raise UserError(
             f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind"
@@ -109,7 +111,7 @@ def task_of(config: Any) -> str:
     architecture = config.architectures[0]
     if architecture.endswith("ForSequenceClassification"):
         return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
-    return "text-generation"
+    return "time-series-forecasting" if architecture.endswith("ForPrediction") else "text-generation"
 
 
 def _recommended_folder(run: Path) -> str:

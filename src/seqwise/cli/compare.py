@@ -17,6 +17,9 @@ def command(
     group: shared.Group = None,
     id: shared.IdColumn = None,
     time: shared.TimeColumn = None,
+    horizon: shared.Horizon = None,
+    split: shared.TimeSplit = None,
+    season: shared.Season = None,
     header: shared.Header = None,
     task: shared.Task = None,
     models: Annotated[

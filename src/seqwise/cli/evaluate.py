@@ -11,12 +11,13 @@ def command(
     header: shared.Header = None,
     id: shared.IdColumn = None,
     time: shared.TimeColumn = None,
+    split: shared.TimeSplit = None,
     json: shared.Json = False,
 ) -> None:
     """Score a run's recommended model, or a model folder, on labelled data; of language models the best trained one, on text."""
     from seqwise.api import evaluate
 
-    found = evaluate(run, data, text=text, target=target, header=header, id=id, time=time)
+    found = evaluate(run, data, text=text, target=target, header=header, id=id, time=time, split=split)
     if json:
         shared.print_json(found)
         return

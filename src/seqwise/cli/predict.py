@@ -33,8 +33,7 @@ def command(
     predictor = load_predictor(run)
     request = Request(source=data, text=text, target=target, header=header, id=id, time=time)
     predictor.check(request)
-    asked = predictor.read(request)
-    _write([name | answer for name, answer in zip(asked.names, predictor.answers(asked.examples), strict=True)], out, json)
+    _write(predictor.rows(predictor.read(request)), out, json)
 
 
 def _write(rows: list[dict], out: str | None, as_json: bool) -> None:

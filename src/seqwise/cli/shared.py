@@ -25,10 +25,13 @@ Test = Annotated[str | None, typer.Option(help="A file of its own for the test."
 Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]
 Task = Annotated[
     str | None,
-    typer.Option(help="text-classification, text-generation or time-series-classification; guessed from the kind of data if not given."),
+    typer.Option(help="text-classification, text-generation, time-series-classification, time-series-forecasting; guessed if not given."),
 ]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the series in a table with a row per step; guessed.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of the time in a table with a row per step; guessed.")]
+Horizon = Annotated[int | None, typer.Option(help="Steps that forecasts look ahead; a season if not given.")]
+TimeSplit = Annotated[str | None, typer.Option("--split", help="Steps of training, validation and test: 8640:2880:2880.")]
+Season = Annotated[int | None, typer.Option(help="Steps of the cycle that naive forecasts repeat; by the frequency if not given.")]
 Out = Annotated[str | None, typer.Option(help="Run folder. The same command with the same folder continues.")]
 Budget = Annotated[str, typer.Option(help="Time for everything: 30s, 5m, 2h, quick (3m), standard (15m), thorough (2h).")]
 Size = Annotated[str, typer.Option(help="Non-embedding parameters of every model: auto, 30k, 100k, 300k, 1m, 3m or a number.")]
@@ -38,7 +41,10 @@ Steps = Annotated[str | None, typer.Option(help="Training steps instead of a bud
 Layers = Annotated[int | None, typer.Option(help="Layers of every model.")]
 Width = Annotated[int | None, typer.Option(help="Width of every model, instead of the solver's.")]
 Batch = Annotated[int | None, typer.Option(help="Examples per step.")]
-Context = Annotated[int | None, typer.Option(help="Most tokens of an example; the rest is cut. Series are read whole.")]
+Context = Annotated[
+    int | None,
+    typer.Option(help="Most tokens of an example; the rest is cut. Values that a forecast is made from. Labelled series are read whole."),
+]
 Tokenizer = Annotated[str, typer.Option(help="auto, words, bytes, characters, bpe or bpe:SIZE; words not for text-generation.")]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]

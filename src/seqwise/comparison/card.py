@@ -42,6 +42,22 @@ print(model.config.id2label[int(probabilities.argmax())])
 ```
 
 `seqwise predict PATH FILE` reads the files that it was trained from.""",
+    "time-series-forecasting": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import torch
+from transformers import AutoModelForTimeSeriesPrediction
+
+model = AutoModelForTimeSeriesPrediction.from_pretrained("PATH")
+past = torch.randn(1, model.config.context_length, 1)  # (batch, steps, variables), as measured; each variable is forecast by itself
+with torch.no_grad():
+    found = model(past_values=past)
+print(found.prediction_outputs.shape)  # (batch, steps ahead, variables)
+print(found.quantile_outputs.shape)  # one more for model.config.quantile_levels
+```
+
+`seqwise predict PATH FILE` goes on from the end of the series in a table.""",
     "text-generation": """## How to use it
 
 ```python

@@ -102,7 +102,7 @@ def make_plan(
         "parameters": _parameters(setting, choice),
         "step_cost": flops_of(setting, choice.target),
         "data": _data(setting, corpus, splits, encoding, facts),
-        "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), _epochs(setting, choice, folder, per_epoch)),
+        "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), _epochs(setting, choice, folder, per_epoch), facts),
         "labels": list(setting.labels),
         "crossed": splits.scheme != "cross-validation",
         "test_share": splits.test_share and splits.test_share / (1 + splits.test_share),
@@ -165,7 +165,9 @@ def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, 
     }
 
 
-def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, epochs: dict[str, float]) -> dict[str, Any]:
+def _protocol(
+    setting: Setting, choice: Choice, splits: SplitPlan, units: int, epochs: dict[str, float], facts: EncodedFacts
+) -> dict[str, Any]:
     options, task = setting.options, setting.task
     crossed = splits.scheme != "cross-validation"
     return {
@@ -182,8 +184,8 @@ def _protocol(setting: Setting, choice: Choice, splits: SplitPlan, units: int, e
         "units": units,
         "alpha": alpha_of_look(1, single=True),
         "looks": 1,
-        "margin": task.margin,
-        "decidable_difference": decidable(task, choice.replicates, units, len(setting.contenders), crossed),
+        "margin": task.margin * facts.typical,
+        "decidable_difference": decidable(task, choice.replicates, units, len(setting.contenders), crossed, facts.typical),
         "size": options.size,
         "target_parameters": choice.target,
         "steps": choice.steps,
@@ -216,13 +218,13 @@ def _units(task: Task, folder: RunFolder, splits: SplitPlan) -> int:
     return sum(folder.examples(task.data, replicate, Split.TEST).units for replicate in counted)
 
 
-def decidable(task: Task, replicates: int, units: int, models: int, crossed: bool) -> float | None:
+def decidable(task: Task, replicates: int, units: int, models: int, crossed: bool, typical: float) -> float | None:
     """The smallest difference that can be decided, if the spread is what the task assumes."""
     return decidable_difference(
         replicates,
         units,
-        spread_replicates=task.assumed_spread[0],
-        spread_units=task.assumed_spread[1],
+        spread_replicates=task.assumed_spread[0] * typical,
+        spread_units=task.assumed_spread[1] * typical,
         models=models,
         alpha=alpha_of_look(1, single=True),
         folds=not crossed,

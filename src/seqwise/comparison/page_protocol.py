@@ -10,6 +10,7 @@ from seqwise.report.document import Block, Bullets, Callout, Cell, Code, Column,
 Result = Mapping[str, Any]
 
 SCHEMES = {
+    "chronological": "by time: the past for training, the following part to select on, the last for the test",
     "given test": "the test examples were given",
     "cross-validation": "every replicate tests on another part of the data (cross-validation)",
     "holdout": "a part of the data was set aside for the test before anything else",

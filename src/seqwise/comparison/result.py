@@ -78,12 +78,11 @@ def read_scores(folder: RunFolder, task: Task, result: dict[str, Any]) -> ScoreT
     tensors = load_file(folder.path / "scores.safetensors")
     replicates = result["protocol"]["replicates"]
     rows = {name: [tensors[f"{name}/{r}"] for r in range(replicates)] for name in {key.rpartition("/")[0] for key in tensors}}
-    return score_table(task, result["models"], rows, result["protocol"]["crossed"], result["protocol"]["test_share"])
+    return score_table(task, result["models"], rows, result["protocol"])
 
 
-def score_table(
-    task: Task, models: list[dict[str, Any]], rows: dict[str, list[np.ndarray]], crossed: bool, test_share: float | None
-) -> ScoreTable:
+def score_table(task: Task, models: list[dict[str, Any]], rows: dict[str, list[np.ndarray]], protocol: dict[str, Any]) -> ScoreTable:
+    """The scores of a comparison; ``protocol`` says how replicates stand to each other and what difference counts for none."""
     names = {
         kind: [m["name"] for m in models if (m["kind"] == "baseline") == kind and m["name"] in rows.keys() - task.yardsticks]
         for kind in (False, True)
@@ -91,10 +90,10 @@ def score_table(
     return ScoreTable(
         metric=task.metric,
         higher_is_better=task.higher_is_better,
-        margin=task.margin,
+        margin=protocol["margin"],
         scores={name: rows[name] for name in names[False]},
-        crossed=crossed,
-        test_share=test_share,
+        crossed=protocol["crossed"],
+        test_share=protocol["test_share"],
         diverged={model["name"]: model["diverged"] for model in models if model["name"] in names[False]},
         baselines={name: rows[name] for name in names[True]},
         trivial=task.trivial,
@@ -117,7 +116,8 @@ class Outcome:
         names = [model["name"] for model in models if model["status"] != "failed"]
         pairs = {name: zip(self.finals[name].outputs, self.finals[name].truths, strict=True) for name in names}
         rows = {name: [self.task.unit_scores(outputs, truth) for outputs, truth in found] for name, found in pairs.items()}
-        return score_table(self.task, models, rows, self.data.crossed, self.data.test_share)
+        design = {"crossed": self.data.crossed, "test_share": self.data.test_share, "margin": self.plan["protocol"]["margin"]}
+        return score_table(self.task, models, rows, design)
 
     def models(self, costs: dict[str, Any]) -> list[dict[str, Any]]:
         """Contenders and baselines with scores, trials and cost."""

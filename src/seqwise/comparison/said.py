@@ -25,7 +25,7 @@ def plan_summary(plan: dict[str, Any]) -> str:
     if tokenizer:
         lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
     else:
-        lines.append(f"{card['length_in']}: {median}; {numbers.plural(len(card['channels']), 'channel')}")
+        lines.append(f"{card['length_in']}: {median}; {_width(card)}")
     lines.append(
         f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
@@ -46,12 +46,34 @@ def plan_summary(plan: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _width(card: dict[str, Any]) -> str:
+    """What numbers a step has."""
+    if "series" in card:
+        return f"{card['series']['count']:,} {'variables' if card['series']['together'] else 'series'}, {card['frequency']}"
+    return numbers.plural(len(card["channels"]), "channel")
+
+
 def _size(protocol: dict[str, Any]) -> str:
     target = f"{protocol['target_parameters']:,} non-embedding parameters"
     return f"{target} each" if protocol["match_size"] == "parameters" else f"the computation of a transformer of {target} each"
 
 
-FLAGS = ("task", "data_fractions", "validation", "test", "text", "target", "group", "id", "time", "layers", "width")
+FLAGS = (
+    "task",
+    "data_fractions",
+    "validation",
+    "test",
+    "text",
+    "target",
+    "group",
+    "id",
+    "time",
+    "horizon",
+    "split",
+    "season",
+    "layers",
+    "width",
+)
 
 
 def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
@@ -66,7 +88,7 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         "configurations": protocol["configurations_per_replicate"],
         "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"] or {}),
         "batch": protocol["batch_size"],
-        "context": protocol["context"] if plan["data"]["card"]["tokenizer"] else None,
+        "context": protocol["context"] if plan["data"]["card"]["tokenizer"] or "horizon" in plan["data"]["card"] else None,
         "match-size": options.match_size,
         "match-training": options.match_training,
         "seed": options.seed,

@@ -78,7 +78,9 @@ def run_comparison(
     if options.task not in TASKS:
         raise UserError(f"unknown task '{options.task}'", fix=did_you_mean(options.task, list(TASKS)))
     contenders = parse_contenders(options.models)
-    corpus = TASK_DATA[options.task]().read(options)
+    data = TASK_DATA[options.task]()
+    data.check(options)
+    corpus = data.read(options)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])

@@ -70,6 +70,14 @@ METRICS = {
     "bits_per_byte_carried": Metric(
         "bits per byte, state carried", "", "bits per byte", 1, 3, "the same with the state carried through the whole text", False
     ),
+    "mse": Metric("mean squared error", meaning="of values standardised by the training part; lower is better", higher_is_better=False),
+    "mae": Metric("mean absolute error", meaning="of the median forecast, standardised; lower is better", higher_is_better=False),
+    "mase": Metric(
+        "MASE", meaning="the absolute error over that of repeating the last season in training; below 1 is better", higher_is_better=False
+    ),
+    "smape": Metric("sMAPE", "%", "points", 100, 1, "the absolute error over the mean size of forecast and truth, 0 to 200 %", False),
+    "coverage": Metric("coverage", "%", "points", 100, 1, "how often the truth lies in the band that should hold 80 %"),
+    "quantile_loss": Metric("quantile loss", meaning="of the three quantiles, standardised; lower is better", higher_is_better=False),
     "bits_per_byte": Metric("bits per byte", "", "bits per byte", 1, 3, "the surprise at the next byte; lower is better", False),
 }
 
@@ -92,7 +100,7 @@ def primary_score(result: Mapping[str, Any], model: Mapping[str, Any]) -> Mappin
     return model["scores"].get(result["protocol"]["metric"]) or {"mean": None, "ci95": None, "per_replicate": []}
 
 
-ANSWERS = {"text-generation": "the next token"}
+ANSWERS = {"text-generation": "the next token", "time-series-forecasting": "one forecast of one series"}
 
 
 def answer_of(result: Mapping[str, Any]) -> str:

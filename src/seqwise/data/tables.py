@@ -17,7 +17,13 @@ from seqwise.data.delimited import Delimited, parse_csv, parse_tsv
 
 DEMOS = Registry(
     "demo",
-    {"docstrings": "seqwise.data.demos:docstrings", "docs": "seqwise.data.demos:docs", "python": "seqwise.data.demos:python"},
+    {
+        "airline": "seqwise.data.figures:airline",
+        "docstrings": "seqwise.data.demos:docstrings",
+        "docs": "seqwise.data.demos:docs",
+        "python": "seqwise.data.demos:python",
+        "sunspots": "seqwise.data.figures:sunspots",
+    },
 )
 
 

@@ -21,6 +21,9 @@ class SeqwiseConfig(PreTrainedConfig):
         num_input_channels: numbers per step of a series (C), which then is the input in place of tokens; None for tokens.
         channel_names: of the channels, in order; None where they have none.
         input_mean, input_std: per channel, what a series is standardised by; None for values as they are.
+        context_length, prediction_length: values of a series that a forecast is made from, and values that it foretells.
+        patch_length: consecutive values of a series that make up one step of a forecasting model.
+        quantile_levels: of a forecast's quantiles, ascending.
         projection_size: width after the embedding's projection; None for ``hidden_size``. Another width needs the classic body.
         hidden_size: width of the residual stream and of every mixer's output (D).
         intermediate_size: width of the gated feed-forward (F); unused by the classic body.
@@ -51,6 +54,10 @@ class SeqwiseConfig(PreTrainedConfig):
     channel_names: list[str] | None = None
     input_mean: list[float] | None = None
     input_std: list[float] | None = None
+    context_length: int | None = None
+    prediction_length: int | None = None
+    patch_length: int | None = None
+    quantile_levels: list[float] | None = None
     projection_size: int | None = None
     hidden_size: int = 64
     intermediate_size: int = 172
@@ -89,6 +96,7 @@ class SeqwiseConfig(PreTrainedConfig):
         """Raises :class:`UserError`. Also called before saving; the base class would know its own ``layer_types`` only."""
         check_sizes(self)
         check_channels(self)
+        check_forecast(self)
         check_names(self)
         check_widths(self)
 
@@ -126,6 +134,16 @@ def check_channels(config: SeqwiseConfig) -> None:
         raise UserError("input_mean and input_std stand alone", expected="both or neither")
     if config.input_std is not None and not min(config.input_std) > 0:
         raise UserError(f"input_std holds {min(config.input_std)}", expected="values above 0")
+
+
+def check_forecast(config: SeqwiseConfig) -> None:
+    for name in ("context_length", "prediction_length", "patch_length"):
+        value = getattr(config, name)
+        if value is not None and (type(value) is not int or value < 1):
+            raise UserError(f"{name} is {value!r}", expected="a whole number of at least 1, or None")
+    levels = config.quantile_levels
+    if levels is not None and (sorted(set(levels)) != list(levels) or not all(0 < level < 1 for level in levels)):
+        raise UserError(f"quantile_levels are {levels}", expected="ascending numbers between 0 and 1")
 
 
 def check_names(config: SeqwiseConfig) -> None:

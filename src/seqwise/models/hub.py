@@ -19,17 +19,19 @@ def register_config() -> None:
 
 def register() -> None:
     """All Auto classes; doing it again changes nothing."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTimeSeriesPrediction
 
     from seqwise.models.backbone import SeqwiseModel
     from seqwise.models.causal_lm import SeqwiseForCausalLM
     from seqwise.models.config import SeqwiseConfig
     from seqwise.models.heads import SeqwiseForSequenceClassification
+    from seqwise.models.prediction import SeqwiseForPrediction
 
     register_config()
     AutoModel.register(SeqwiseConfig, SeqwiseModel, exist_ok=True)
     AutoModelForCausalLM.register(SeqwiseConfig, SeqwiseForCausalLM, exist_ok=True)
     AutoModelForSequenceClassification.register(SeqwiseConfig, SeqwiseForSequenceClassification, exist_ok=True)
+    AutoModelForTimeSeriesPrediction.register(SeqwiseConfig, SeqwiseForPrediction, exist_ok=True)
 
 
 AFTER_LOADING: dict[str, Callable[[], None]] = {

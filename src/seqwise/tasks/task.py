@@ -77,6 +77,7 @@ class Task(abc.ABC):
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
     margin: ClassVar[float]
+    """A difference that counts for none, in the metric's unit, or as a share of the typical error that the data half tells."""
     unit: ClassVar[str]
     bidirectional: ClassVar[bool]
     baselines: ClassVar[Mapping[str, Any]]

@@ -26,6 +26,9 @@ class Request:
     header: bool | None = None
     id: str | None = None
     time: str | None = None
+    horizon: int | None = None
+    split: str | None = None
+    season: int | None = None
 
 
 class CorpusLike(Protocol):
@@ -87,17 +90,25 @@ class EncodedFacts:
         lengths: tokens of its training examples.
         cut: what the longest input cuts off.
         test_share: how many times as long as validation the test takes.
+        typical: the error of a simple answer, where a task's margin and spreads are shares of it; else 1.
     """
 
     lengths: np.ndarray
     cut: CutShare
     test_share: float
+    typical: float = 1.0
 
 
 class TaskData(abc.ABC):
     """The data half of a task. Stateless: a corpus goes in, splits, files and facts come out."""
 
     examples: ClassVar[type[Examples]]
+
+    def check(self, request: Request) -> None:
+        """Raises :class:`UserError` for an option that has no meaning for the task; what only forecasts know has none elsewhere."""
+        for name in ("horizon", "split", "season"):
+            if getattr(request, name) is not None:
+                raise UserError(f"--{name} is for forecasts", fix="leave it out, or add --task time-series-forecasting")
 
     @abc.abstractmethod
     def read(self, request: Request) -> Any:

@@ -68,7 +68,11 @@ class Use(abc.ABC):
 
     @abc.abstractmethod
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
-        """An answer for each example, JSON-ready; a task may give several rows for one."""
+        """An answer for each example, JSON-ready."""
+
+    def rows(self, asked: Asked) -> list[dict[str, Any]]:
+        """A table of answers: one row for each, under the name of its example."""
+        return [name | answer for name, answer in zip(asked.names, self.answers(asked.examples), strict=True)]
 
     @abc.abstractmethod
     def evaluate(self, request: Request) -> Evaluated:

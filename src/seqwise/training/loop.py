@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * factor
         batch = self.feed.batch(progress.step)
-        progress.tokens += int(batch["attention_mask"].sum()) if "attention_mask" in batch else batch["input_ids"].numel()
+        progress.tokens += tokens_of(batch)
         batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
         with self.accelerator.autocast():
             loss = self.model(**batch).loss
@@ -177,3 +177,10 @@ class Trainer:
                 self.save()
                 saved = last = self.clock()
         return progress
+
+
+def tokens_of(batch: Mapping[str, torch.Tensor]) -> int:
+    """Real tokens, or steps, of a batch."""
+    if "attention_mask" in batch:
+        return int(batch["attention_mask"].sum())
+    return sum(batch[name].shape[:2].numel() for name in ("input_ids", "past_values", "future_values") if name in batch)

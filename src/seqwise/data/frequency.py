@@ -1,0 +1,155 @@
+"""How often a series is measured: the step between its times, found from them, and the times that come next."""
+
+import dataclasses
+import datetime
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqwise.core.errors import UserError, first_line
+from seqwise.report import numbers
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
+SEASONS = {"minute": 60, "hour": 24, "day": 7, "business day": 5, "week": 52, "month": 12, "quarter": 4}
+"""Steps of the usual cycle."""
+DAY = 86_400
+DAYS_OF_A_MONTH = (27, 32)
+WEEKDAYS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Frequency:
+    """So many units between one time and the next.
+
+    Args:
+        unit: second, minute, hour, day, business day, week, month, quarter, year, or step for times that are plain numbers.
+        count: of units.
+    """
+
+    unit: str
+    count: float = 1
+
+    def __str__(self) -> str:
+        return f"every {self.unit}" if self.count == 1 else f"every {self.count:g} {self.unit}s"
+
+    @property
+    def season(self) -> int:
+        """Steps of the usual cycle: a day of hours or minutes, a week of days, a year of weeks, months or quarters; else 1."""
+        usual = SEASONS.get(self.unit, 1)
+        if self.unit == "minute" and self.count > 1:
+            usual = 24 * 60
+        return round(usual / self.count) if usual > self.count and usual % self.count == 0 else 1
+
+    def after(self, last: Any, steps: int) -> list[Any]:
+        """The ``steps`` times that follow ``last``: datetimes, or numbers."""
+        if self.unit == "step":
+            return [last + self.count * step for step in range(1, steps + 1)]
+        if self.unit in MONTHS:
+            return [_months_later(last, int(self.count) * MONTHS[self.unit] * step) for step in range(1, steps + 1)]
+        if self.unit == "business day":
+            days = np.busday_offset(np.datetime64(last.date()), np.arange(1, steps + 1), roll="backward")
+            return [last + datetime.timedelta(days=int((day - np.datetime64(last.date())).astype(int))) for day in days]
+        return [last + datetime.timedelta(seconds=SECONDS[self.unit] * self.count * step) for step in range(1, steps + 1)]
+
+
+def parse_times(values: Sequence[Any], where: str) -> list[Any]:
+    """Whole numbers, numbers, or datetimes from dates as ISO 8601 writes them; a month such as 1949-01 is its first day.
+
+    Raises :class:`UserError` where they are none of these.
+    """
+    for kind in (int, float):
+        try:
+            return [kind(str(value)) for value in values]
+        except ValueError:
+            continue
+    try:
+        return [_datetime(str(value).strip()) for value in values]
+    except ValueError as error:
+        raise UserError(f"{where} holds no times ({first_line(error)})", expected="numbers, or dates such as 2016-07-01 13:00") from error
+
+
+def _datetime(text: str) -> datetime.datetime:
+    """In UTC, without saying so, where the text names another zone."""
+    found = datetime.datetime.fromisoformat(f"{text}-01" if len(text) == 7 and text[4] == "-" else text)
+    return found.astimezone(datetime.UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _months_later(moment: datetime.datetime, months: int) -> datetime.datetime:
+    """The same day of a later month; the last day stays the last day."""
+    month = moment.year * 12 + moment.month - 1 + months
+    last = _last_day(month)
+    day = last if moment.day == _last_day(moment.year * 12 + moment.month - 1) else min(moment.day, last)
+    return moment.replace(year=month // 12, month=month % 12 + 1, day=day)
+
+
+def _last_day(month: int) -> int:
+    first, following = (datetime.date(number // 12, number % 12 + 1, 1) for number in (month, month + 1))
+    return (following - first).days
+
+
+def infer_frequency(series: Sequence[Sequence[Any]]) -> Frequency:
+    """The step that most times of all series, each ascending, are apart; every step where no series has two times."""
+    longest = max(series, key=len)
+    if len(longest) < 2 or not isinstance(longest[0], datetime.datetime):
+        gaps = np.concatenate([np.diff(np.asarray(times, float)) for times in series]) if len(longest) > 1 else np.ones(1)
+        return Frequency("step", float(_most_common(gaps)))
+    gaps = np.concatenate([[(b - a).total_seconds() for a, b in itertools.pairwise(times)] for times in series])
+    usual = float(_most_common(gaps))
+    days = float(np.median(gaps)) / DAY
+    for unit, months in reversed(MONTHS.items()):
+        if DAYS_OF_A_MONTH[0] * months < days < DAYS_OF_A_MONTH[1] * months and usual % (7 * DAY):
+            return Frequency(unit)
+    if usual == DAY and _only_weekdays(series):
+        return Frequency("business day")
+    unit = next((unit for unit, seconds in reversed(SECONDS.items()) if usual % seconds == 0), "second")
+    return Frequency(unit, usual / SECONDS[unit])
+
+
+def _most_common(values: np.ndarray) -> float:
+    found, counts = np.unique(values, return_counts=True)
+    return found[np.argmax(counts)]
+
+
+def _only_weekdays(series: Sequence[Sequence[datetime.datetime]]) -> bool:
+    """Whether no time falls on a weekend, in data that are long enough to have one."""
+    days = {time.weekday() for times in series for time in times}
+    return max(map(len, series)) > WEEKDAYS and max(days) < WEEKDAYS
+
+
+def places(times: Sequence[Any], frequency: Frequency) -> np.ndarray:
+    """How many steps each time lies after the first; a fraction where it lies between two."""
+    if frequency.unit == "step":
+        return (np.asarray(times, float) - times[0]) / frequency.count
+    if frequency.unit in MONTHS:
+        months = np.array([time.year * 12 + time.month for time in times], float)
+        return (months - months[0]) / (MONTHS[frequency.unit] * frequency.count)
+    if frequency.unit == "business day":
+        days = np.array([time.date() for time in times], "datetime64[D]")
+        return np.busday_count(days[0], days).astype(float)
+    seconds = np.array([(time - times[0]).total_seconds() for time in times])
+    return seconds / (SECONDS[frequency.unit] * frequency.count)
+
+
+def check_regular(times: Sequence[Any], frequency: Frequency, where: str, written: Callable[[Any], str] = str) -> None:
+    """Raises :class:`UserError` naming the first gap, repeated time, or time between two steps."""
+    steps = places(times, frequency)
+    gaps = np.diff(steps)
+    wrong = np.flatnonzero(np.abs(gaps - 1) > 1e-6)
+    if not len(wrong):
+        return
+    first = int(wrong[0])
+    before, after = written(times[first]), written(times[first + 1])
+    if gaps[first] == 0:
+        raise UserError(f"{where} has the time {after} more than once", expected="every time once", fix="keep one value for each time")
+    more = f"; {numbers.plural(len(wrong), 'such place')} in all" if len(wrong) > 1 else ""
+    if gaps[first] > 1 and abs(gaps[first] - round(gaps[first])) < 1e-6:
+        missing = numbers.plural(round(gaps[first]) - 1, "time")
+        raise UserError(
+            f"{where} has a gap: {missing} missing between {before} and {after}{more}",
+            expected=f"a value {frequency}",
+            fix="fill the gaps, for example with the value before, or use the part without them",
+        )
+    raise UserError(f"{where} is not regular: {before} is followed by {after}{more}", expected=f"a value {frequency}")

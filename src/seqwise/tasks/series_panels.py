@@ -1,0 +1,293 @@
+"""Series to be foretold: what forecasting reads, splits by time and cuts into windows. The same splits for every replicate."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqwise.core.errors import UserError
+from seqwise.core.files import read_json, write_json
+from seqwise.data.batching import CutShare
+from seqwise.data.frequency import places
+from seqwise.data.panels import Panel, load_panel, written
+from seqwise.data.series_format import SeriesColumns
+from seqwise.data.splits import Split, SplitPlan
+from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, scales_of, windows_of
+from seqwise.report import numbers
+from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
+
+ABOUT = "series.json"
+"""What a model's folder holds of the series that it was trained on."""
+SHARES = (0.7, 0.1, 0.2)
+"""Of the time, for training, validation and test, where nothing else is asked."""
+CONTEXT_OF_HORIZON, CONTEXT_OF_SEASON = 2, 3
+MOST_PATCH, FEWEST_PATCHES, USUAL_PATCHES = 32, 4, 8
+MOST_TRAIN, MOST_VALIDATION, MOST_TEST = 1_000_000, 4_000, 40_000
+"""Windows; beyond them origins are spread evenly."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """A panel and what is asked of it.
+
+    Args:
+        horizon: steps to foretell.
+        season: steps of the cycle that naive forecasts repeat.
+        split: steps of the three parts of the time, as given; None where shares decide.
+    """
+
+    panel: Panel
+    horizon: int
+    season: int
+    split: tuple[int, int, int] | None
+    sha256: str
+
+    @property
+    def source(self) -> str:
+        return self.panel.source
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.panel.notes
+
+
+@dataclasses.dataclass(frozen=True)
+class TimeSplits:
+    """Where the parts of the time end, in steps of the whole panel; the training part begins at 0."""
+
+    train: int
+    validation: int
+    test: int
+    starts: np.ndarray
+    """Steps of the panel at which each series begins."""
+
+    def bounds(self, split: Split) -> tuple[int, int]:
+        return {Split.TRAIN: (0, self.train), Split.VALIDATION: (self.train, self.validation), Split.TEST: (self.validation, self.test)}[
+            split
+        ]
+
+
+class SeriesPanels(TaskData):
+    examples = WindowSet
+
+    def check(self, request: Request) -> None:
+        """What has no meaning for forecasts is refused; ``horizon``, ``split`` and ``season`` have one."""
+        for name in ("text", "header", "group", "validation", "test"):
+            if getattr(request, name) is not None:
+                fix = "--split 8640:2880:2880 divides the time" if name in ("validation", "test") else "leave it out"
+                raise UserError(f"--{name} has no meaning for forecasts", fix=fix)
+
+    def read(self, request: Request) -> Asked:
+        panel = load_panel(request.source, SeriesColumns(id=request.id, time=request.time, target=request.target))
+        season = _positive("--season", request.season) or panel.frequency.season
+        longest = max(len(values) for values in panel.values)
+        horizon = _positive("--horizon", request.horizon) or _usual_horizon(season, longest)
+        if horizon + LEAST_PAST >= longest:
+            raise UserError(
+                f"--horizon {horizon}: the longest series of {panel.source} has {numbers.plural(longest, 'value')}",
+                expected="a past to learn from, and a future to be held against it",
+                fix="a smaller --horizon, or longer series",
+            )
+        told = [f"forecasts of {numbers.plural(horizon, 'step')}" + ("" if request.horizon else " (--horizon asks for others)")]
+        told += [f"the season is {numbers.plural(season, 'step')}"] if season > 1 else []
+        panel = dataclasses.replace(panel, notes=(*panel.notes, *told))
+        return Asked(panel, horizon, season, parse_split(request.split), panel.sha256)
+
+    def split(self, corpus: Asked, *, replicates: int, seed: int) -> SplitPlan:
+        """Chronological: the past for training, then validation, then test, the same times for every series and replicate."""
+        starts, length = _starts(corpus.panel)
+        if corpus.split and sum(corpus.split) > length:
+            raise UserError(
+                f"--split {':'.join(map(str, corpus.split))} needs {sum(corpus.split):,} steps, {corpus.source} has {length:,}",
+                fix="a smaller --split, or none: then it is 70 : 10 : 20 of the time",
+            )
+        sizes = corpus.split or _shared_out(length, corpus.horizon)
+        ends = np.cumsum(sizes)
+        splits = TimeSplits(int(ends[0]), int(ends[1]), int(ends[2]), starts)
+        return SplitPlan([splits] * replicates, "chronological", None)
+
+    def choose_encoding(self, corpus: Asked, splits: TimeSplits, *, tokenizer: str, context: int | None) -> Encoding:
+        """Raises :class:`UserError` where a tokenizer is asked for."""
+        if tokenizer != "auto":
+            raise UserError(f"--tokenizer {tokenizer} has no meaning for series", fix="leave it out")
+        wanted = max(CONTEXT_OF_HORIZON * corpus.horizon, CONTEXT_OF_SEASON * corpus.season)
+        length = max((len(part) for part in _parts(corpus, splits, Split.TRAIN)[0]), default=0)
+        context = context or max(LEAST_PAST, min(wanted, length // 2 - corpus.horizon))
+        patch = patch_length(context, corpus.season)
+        settings = {"context_length": context, "prediction_length": corpus.horizon, "patch_length": patch}
+        return Encoding(None, context, settings | {"num_input_channels": patch, "quantile_levels": list(QUANTILE_LEVELS)})
+
+    def encode(self, corpus: Asked, splits: TimeSplits, encoding: Encoding, folder: Path) -> EncodedFacts:
+        found, panel = {}, corpus.panel
+        scales = scales_of(_parts(corpus, splits, Split.TRAIN)[0], corpus.season)
+        most = {Split.TRAIN: MOST_TRAIN, Split.VALIDATION: MOST_VALIDATION, Split.TEST: MOST_TEST}
+        for split in Split:
+            series, first = _parts(corpus, splits, split, encoding.context)
+            shape = {"context": encoding.context, "horizon": corpus.horizon, "together": panel.together}
+            found[split] = windows_of(series, scales, first, **shape, most=most[split])
+            _check_windows(found[split], split, corpus, encoding.context)
+            found[split].save(folder / f"{split}.safetensors")
+        frequency = {"unit": panel.frequency.unit, "count": panel.frequency.count}
+        about = {"frequency": frequency, "season": corpus.season, "together": panel.together}
+        write_json(folder / "preprocessor" / ABOUT, about | {"scales": dict(zip(panel.names, scales.tolist(), strict=True))})
+        share = len(found[Split.TEST]) / len(found[Split.VALIDATION])
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), share, typical_error(found[Split.VALIDATION], corpus.season))
+
+    def share(self, corpus: Asked, cache: Path) -> None:
+        """Nothing: baselines read what models read."""
+
+    def default_batch_size(self, lengths: np.ndarray) -> int:
+        """A power of two from 8 to 64 that makes about 16 batches of an epoch."""
+        return int(np.clip(2 ** np.floor(np.log2(max(len(lengths) / 16, 1))), 8, 64))
+
+    def card(self, corpus: Asked, plan: SplitPlan) -> dict[str, Any]:
+        splits, panel = plan.replicates[0], corpus.panel
+        return {
+            "source": corpus.source,
+            "sha256": corpus.sha256,
+            "counted": "steps",
+            "length_in": "steps",
+            "series": {"count": len(panel), "names": list(panel.names[:50]), "together": panel.together},
+            "frequency": str(panel.frequency),
+            "season": corpus.season,
+            "horizon": corpus.horizon,
+            "times": _told_times(panel, splits),
+            "examples": self.counts(splits),
+            "overlap": {"test_in_train": 0, "test_in_validation": 0, "share_of_test": 0.0},
+            "scheme": plan.scheme,
+            "notes": list(corpus.notes),
+        }
+
+    def columns(self, corpus: Asked) -> dict[str, str | None]:
+        return {}
+
+    def counts(self, splits: TimeSplits) -> dict[str, int]:
+        """Steps of time."""
+        return {str(split): splits.bounds(split)[1] - splits.bounds(split)[0] for split in Split}
+
+    def test_examples(self, corpus: Asked, splits: TimeSplits) -> Sequence[tuple[str, np.ndarray, Sequence[Any], int]]:
+        """Per series its name, its values and times up to the end of the test, and where the test begins."""
+        found = []
+        for name, values, times, start in zip(corpus.panel.names, corpus.panel.values, corpus.panel.times, splits.starts, strict=True):
+            stop = int(min(splits.test - start, len(values)))
+            begin = int(max(splits.validation - start, LEAST_PAST))
+            if stop - begin >= corpus.horizon:
+                found.append((name, values[:stop], [written(time) for time in times[:stop]], begin))
+        return found
+
+    def typical_examples(self, corpus: Asked, splits: TimeSplits, lengths: np.ndarray, count: int) -> list[np.ndarray]:
+        """Pasts, by turns of the series."""
+        pasts = [part for part in _parts(corpus, splits, Split.TRAIN)[0] if len(part) >= LEAST_PAST]
+        return [pasts[turn % len(pasts)] for turn in range(count)]
+
+
+def series_facts(path: Path) -> dict[str, Any]:
+    """``frequency``, ``season``, ``together`` and ``scales`` as :class:`SeriesPanels` wrote them; nothing where there is no file."""
+    return read_json(path) if path.exists() else {}
+
+
+def parse_split(text: str | None) -> tuple[int, int, int] | None:
+    """Steps of ``8640:2880:2880``. Raises :class:`UserError`."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\s*\d+\s*:\s*\d+\s*:\s*\d+\s*", text) or 0 in (sizes := tuple(map(int, text.split(":")))):
+        raise UserError(f"--split '{text}' is not possible", expected="steps of training, validation and test, as in 8640:2880:2880")
+    return sizes
+
+
+def patch_length(context: int, season: int) -> int:
+    """A season, where four of them and no more than 32 steps each make the past; else an eighth of it, at most 32 steps."""
+    if 1 < season <= MOST_PATCH and context >= FEWEST_PATCHES * season:
+        return season
+    return int(np.clip(context // USUAL_PATCHES, 1, MOST_PATCH))
+
+
+def typical_error(windows: WindowSet, season: int) -> float:
+    """Mean squared error of the better of two naive forecasts of some windows: the last value, and the last season."""
+    rows = np.unique(np.linspace(0, len(windows) - 1, 1000).astype(int))
+    past, future = windows.pasts(rows), windows.futures(rows)
+    seasonal = past[:, repeated(windows.context, windows.horizon, season)]
+    return float(min(((future - past[:, -1:]) ** 2).mean(), ((future - seasonal) ** 2).mean())) or 1.0
+
+
+def repeated(context: int, horizon: int, season: int) -> np.ndarray:
+    """For each step of the future (H,), the place in the past that lies whole seasons before it; the last one for a shorter past."""
+    if season > context:
+        return np.full(horizon, context - 1)
+    return context - season + np.arange(horizon) % season
+
+
+def _positive(option: str, value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise UserError(f"{option} {value} is not possible", expected="a whole number of 1 or more")
+    return value
+
+
+def _usual_horizon(season: int, length: int) -> int:
+    """A season, or a tenth of the longest series where that is shorter or there is no season."""
+    tenth = max(1, length // 10)
+    return min(season, tenth) if season > 1 else min(tenth, 24)
+
+
+def _starts(panel: Panel) -> tuple[np.ndarray, int]:
+    """The step of the panel at which each series begins, and how many steps the panel has."""
+    first = min((times[0] for times in panel.times), default=0)
+    starts = np.array([int(places([first, times[0]], panel.frequency)[1]) for times in panel.times])
+    return starts, int(max(start + len(values) for start, values in zip(starts, panel.values, strict=True)))
+
+
+def _shared_out(length: int, horizon: int) -> tuple[int, int, int]:
+    """70 : 10 : 20 of the time, but for validation and test at least a forecast and a quarter more."""
+    least = horizon + max(1, horizon // 4)
+    validation, test = max(int(SHARES[1] * length), least), max(int(SHARES[2] * length), least)
+    if length - validation - test < least:
+        raise UserError(
+            f"{length:,} steps cannot be divided into training, validation and test for forecasts of {numbers.plural(horizon, 'step')}",
+            expected=f"{4 * least:,} steps or more",
+            fix="a smaller --horizon, or longer series",
+        )
+    return length - validation - test, validation, test
+
+
+def _parts(corpus: Asked, splits: TimeSplits, split: Split, context: int = 0) -> tuple[list[np.ndarray], list[int]]:
+    """Of every series the values up to the end of a part, with ``context`` steps before it, and where in them the part begins.
+
+    Nothing after the part's end is in them. In training the first forecast has a whole past, where the series is long enough.
+    """
+    low, high = splits.bounds(split)
+    series, first = [], []
+    for values, start in zip(corpus.panel.values, splits.starts, strict=True):
+        stop = int(np.clip(high - start, 0, len(values)))
+        begin = int(np.clip(low - start, 0, stop))
+        lead = max(0, begin - context)
+        own = values[lead:stop]
+        series.append(own)
+        first.append(begin - lead if split != Split.TRAIN else max(LEAST_PAST, min(context, len(own) - corpus.horizon)))
+    return series, first
+
+
+def _check_windows(windows: WindowSet, split: Split, corpus: Asked, context: int) -> None:
+    """Raises :class:`UserError` for a part that holds no forecast, or too few to say anything."""
+    if split == Split.TEST and windows.units < 2 and len(windows):
+        raise UserError(
+            f"the test part of {corpus.source} holds one forecast of {numbers.plural(corpus.horizon, 'step')}",
+            expected="two or more, which scores can be compared on",
+            fix="a longer test part (--split), or a smaller --horizon",
+        )
+    if not len(windows):
+        raise UserError(
+            f"the {split} part of {corpus.source} holds no forecast of {numbers.plural(corpus.horizon, 'step')} from {context} before it",
+            fix="a longer part (--split), or a smaller --horizon",
+        )
+
+
+def _told_times(panel: Panel, splits: TimeSplits) -> dict[str, list[str]]:
+    """First and last time of each part, of the first series that goes through all."""
+    whole = [n for n, values in enumerate(panel.values) if splits.starts[n] == 0 and len(values) >= splits.test]
+    if not whole:
+        return {}
+    times = panel.times[whole[0]]
+    return {str(split): [written(times[low]), written(times[high - 1])] for split in Split for low, high in [splits.bounds(split)]}
