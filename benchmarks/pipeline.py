@@ -20,7 +20,12 @@ from seqwise.tasks import TASKS
 from seqwise.tasks.task_data import Request
 from seqwise.training.loop import Trainer, TrainingConfig
 
-SOURCES = {"text-classification": "demo:docstrings", "text-generation": "demo:docs", "time-series-classification": "demo:digits"}
+SOURCES = {
+    "text-classification": "demo:docstrings",
+    "text-generation": "demo:docs",
+    "time-series-classification": "demo:digits",
+    "time-series-forecasting": "demo:sunspots",
+}
 MODELS, SIZE = ("rnn", "lstm", "gru", "transformer"), 30_000
 """The smallest models, whose steps are the shortest."""
 ENDLESS = 10**9
@@ -39,7 +44,8 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
     shape = Shape(
         vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
-        channels=encoding.channels and len(encoding.channels),
+        config_class=task.config_class,
+        settings=encoding.settings,
         embedding_size=embedding_size(SIZE),
         layers=default_layers(SIZE),
         classes=len(data.labels(corpus)),
@@ -64,7 +70,7 @@ def timed(trainer: Trainer) -> tuple[float, float, int]:
     batch = trainer.feed.batch(trainer.progress.step)
     made = time.perf_counter()
     trainer.step()
-    return made - begun, time.perf_counter() - made, len(batch["labels"])
+    return made - begun, time.perf_counter() - made, len(next(iter(batch.values())))
 
 
 def pipeline(bench: Bench, *, gated: bool = True) -> Findings:

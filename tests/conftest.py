@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, waves, write_csv, write_npz
+from tiny import CONFIGURATIONS, REPLICATES, STEPS, daily, sentences, waves, write_csv, write_npz
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +61,32 @@ def finished_text(shared_folder):
             out=shared_folder / "run-text",
             console=Console(quiet=True),
             command="seqwise compare tiny.txt",
+            **settings,
+        )
+
+
+@pytest.fixture(scope="session")
+def finished_forecasts(shared_folder):
+    """A finished comparison of three models on a table made here. Not to be changed; copy its folder first."""
+    from rich.console import Console
+
+    import seqwise
+
+    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
+    with (shared_folder / "forecasts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = shared_folder / "daily.csv"
+        if not path.exists():
+            daily(path)
+        return seqwise.compare(
+            str(path),
+            models="lstm,transformer,lstm+attention",
+            horizon=5,
+            context=21,
+            split="110:20:30",
+            out=shared_folder / "run-forecasts",
+            console=Console(quiet=True),
+            command="seqwise compare daily.csv",
             **settings,
         )
 

@@ -72,6 +72,19 @@ def waves(count: int, seed: int = 0) -> tuple[list[np.ndarray], list[str]]:
     return series, labels
 
 
+def daily(path: Path, days: int = 160) -> Path:
+    """A wide table of two variables with a weekly cycle, noise, and very different sizes."""
+    rng = np.random.default_rng(0)
+    dates = np.datetime64("2021-01-01") + np.arange(days)
+    week = np.sin(2 * np.pi * np.arange(days) / 7)
+    visits, money = 50 + 10 * week + rng.standard_normal(days), 1e5 + 2e4 * np.roll(week, 2) + 3e3 * rng.standard_normal(days)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["day", "visits", "money"])
+        writer.writerows(zip(dates.astype(str), visits.round(4), money.round(1), strict=True))
+    return path
+
+
 def write_npz(path: Path, series: list[np.ndarray], labels: list[str]) -> Path:
     lengths = np.array([len(values) for values in series])
     padded = np.zeros((len(series), lengths.max(), series[0].shape[1]), np.float32)

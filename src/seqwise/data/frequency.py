@@ -91,11 +91,13 @@ def _last_day(month: int) -> int:
 
 
 def infer_frequency(series: Sequence[Sequence[Any]]) -> Frequency:
-    """The step that most times of all series, each ascending, are apart; every step where no series has two times."""
+    """The step that most times of all series, each ascending, are apart; every day or step where no series has two times."""
     longest = max(series, key=len)
-    if len(longest) < 2 or not isinstance(longest[0], datetime.datetime):
+    if not isinstance(longest[0], datetime.datetime):
         gaps = np.concatenate([np.diff(np.asarray(times, float)) for times in series]) if len(longest) > 1 else np.ones(1)
         return Frequency("step", float(_most_common(gaps)))
+    if len(longest) < 2:
+        return Frequency("day")
     gaps = np.concatenate([[(b - a).total_seconds() for a, b in itertools.pairwise(times)] for times in series])
     usual = float(_most_common(gaps))
     days = float(np.median(gaps)) / DAY

@@ -1,0 +1,104 @@
+"""Wide and long tables of series: what is guessed is said, what is wrong is named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqwise.core.errors import UserError
+from seqwise.data.figures import airline, sunspots
+from seqwise.data.panels import load_panel
+from seqwise.data.series_format import SeriesColumns
+
+
+def wide(count=30, freq="h"):
+    times = pd.date_range("2020-01-01", periods=count, freq=freq)
+    return pd.DataFrame({"date": times.astype(str), "load": np.arange(count) * 1.5, "temperature": np.sin(np.arange(count))})
+
+
+def long():
+    rows = [(name, str(day.date()), begin + place) for name, begin in (("a", 10), ("b", 200)) for place, day in enumerate(days(begin))]
+    return pd.DataFrame(rows, columns=["unique_id", "ds", "y"])
+
+
+def days(begin):
+    return pd.date_range("2021-03-01", periods=begin // 10 + 12, freq="D")
+
+
+def written(frame, path, name="data.csv"):
+    frame.to_csv(path / name, index=False)
+    return str(path / name)
+
+
+def test_a_wide_table(tmp_path):
+    panel = load_panel(written(wide(), tmp_path))
+    assert (panel.names, panel.together, str(panel.frequency)) == (("load", "temperature"), True, "every hour")
+    np.testing.assert_array_equal(panel.values[0], np.arange(30) * 1.5)
+    assert "times are those of column 'date', every hour" in panel.notes
+
+
+def test_one_variable_of_a_wide_table(tmp_path):
+    frame = wide().assign(remark="fine")
+    panel = load_panel(written(frame, tmp_path), SeriesColumns(target="load"))
+    assert panel.names == ("load",)
+    with pytest.raises(UserError, match="'fine' is no number"):
+        load_panel(written(frame, tmp_path))
+
+
+def test_rows_may_stand_in_any_order(tmp_path):
+    frame = wide()
+    one, other = load_panel(written(frame, tmp_path)), load_panel(written(frame.sample(frac=1, random_state=0), tmp_path, "mixed.csv"))
+    np.testing.assert_array_equal(one.values, other.values)
+    assert one.times[0] == other.times[0]
+
+
+def test_a_long_table(tmp_path):
+    panel = load_panel(written(long(), tmp_path))
+    assert (panel.names, panel.together, str(panel.frequency)) == (("a", "b"), False, "every day")
+    assert [len(values) for values in panel.values] == [13, 32]
+    other = load_panel(written(long().rename(columns={"unique_id": "shop", "y": "sold"}), tmp_path, "b.csv"), SeriesColumns(id="shop"))
+    np.testing.assert_array_equal(other.values[1], panel.values[1])
+
+
+def test_a_table_without_times(tmp_path):
+    panel = load_panel(written(wide().drop(columns="date"), tmp_path))
+    assert (panel.times[0][:3], str(panel.frequency), panel.frequency.season) == ([0, 1, 2], "every step", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.drop(index=7), "a gap: 1 time missing between 2020-01-01 06:00:00 and 2020-01-01 08:00:00"),
+        (lambda f: pd.concat([f, f.iloc[[4]]]), "the time 2020-01-01 04:00:00 more than once"),
+        (lambda f: f.assign(load=f.load.where(f.index != 5)), "'load' has no value at 2020-01-01 05:00:00"),
+        (lambda f: f.assign(load=f.load.replace(1.5, np.inf)), "'load' has no value at 2020-01-01 01:00:00"),
+        (lambda f: f.assign(date=f.date.where(f.index != 2)), "column 'date' is empty in data row 3"),
+        (lambda f: f.assign(load="much"), "'much' is no number"),
+        (lambda f: f[["date"]], "has no values"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, change, words):
+    with pytest.raises(UserError) as caught:
+        load_panel(written(change(wide()), tmp_path))
+    assert words in str(caught.value)
+
+
+def test_an_unknown_column_and_no_column_of_values(tmp_path):
+    with pytest.raises(UserError, match="no column 'lod'"):
+        load_panel(written(wide(), tmp_path), SeriesColumns(target="lod"))
+    with pytest.raises(UserError, match="2 columns that could hold the values"):
+        load_panel(written(long().assign(z=1).rename(columns={"y": "sold"}), tmp_path, "b.csv"))
+
+
+def test_published_figures():
+    passengers, spots = (
+        [float(value) for value in table().columns[name]] for table, name in ((airline, "passengers"), (sunspots, "sunspots"))
+    )
+    assert (len(passengers), sum(passengers), passengers[0], passengers[-1], max(passengers)) == (144, 40363, 112, 432, 622)
+    assert (len(spots), spots[0], spots[-1], max(spots)) == (289, 5, 100.2, 190.2)
+    assert load_panel("demo:airline").frequency.season == 12
+    assert str(load_panel("demo:sunspots").frequency) == "every year"
+
+
+def test_airline_is_as_others_have_it(real_data):
+    known = pd.read_csv(next(real_data("airline").glob("*.csv")))
+    np.testing.assert_array_equal(known["Passengers"], [float(value) for value in airline().columns["passengers"]])
