@@ -249,9 +249,7 @@ def test_the_command_that_repeats_it_says_horizon_context_and_split(result):
 )
 def test_impossible_requests_are_user_errors(tmp_path, options, words):
     with pytest.raises(UserError) as caught:
-        corpus = DATA.read(Request(source=str(daily(tmp_path / "a.csv")), **options))
-        splits = DATA.split(corpus, replicates=1, seed=0).replicates[0]
-        DATA.encode(corpus, splits, DATA.choose_encoding(corpus, splits, tokenizer="auto", context=None), tmp_path / "x")
+        encoded(daily(tmp_path / "a.csv"), tmp_path / "x", **{"split": None, "horizon": None, "context": None} | options)
     assert words in str(caught.value)
 
 
