@@ -38,8 +38,8 @@ def result(finished_forecasts):
     return finished_forecasts.result
 
 
-def encoded(source, folder, split=SPLIT, horizon=5, context=21):
-    corpus = DATA.read(Request(source=str(source), horizon=horizon, split=split))
+def encoded(source, folder, split=SPLIT, horizon=5, context=21, season=None):
+    corpus = DATA.read(Request(source=str(source), horizon=horizon, split=split, season=season))
     splits = DATA.split(corpus, replicates=1, seed=0).replicates[0]
     facts = DATA.encode(corpus, splits, DATA.choose_encoding(corpus, splits, tokenizer="auto", context=context), folder)
     return corpus, {part: WindowSet.load(folder / f"{part}.safetensors") for part in Split}, facts
