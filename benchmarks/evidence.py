@@ -18,7 +18,7 @@ from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
 from runs import REAL_RUNS, real_run
-from series import REFERENCES, ucr
+from series import REFERENCES, etth1, ucr
 from speed import speed
 from startup import startup
 
@@ -37,6 +37,7 @@ STEPS: dict[str, Step] = {
     "nanogpt": nanogpt,
     "wikitext2-1h": wikitext,
     **{f"ucr-{name}": functools.partial(ucr, name=name) for name in REFERENCES},
+    "etth1": etth1,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

@@ -73,6 +73,8 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
             if cut and cut.get("share_of_examples")
             else "",
         ),
+        ("forecasts", f"{numbers.plural(card['horizon'], 'step')} ahead, from {cut.get('context')} before" if "horizon" in card else ""),
+        ("times", "; ".join(f"{split} {first} to {last}" for split, (first, last) in (card.get("times") or {}).items())),
         ("documents", numbers.whole(card["documents"]) if card.get("documents") else ""),
         ("duplicates", f"{card['duplicates']['examples']:,} examples repeat another" if card.get("duplicates") else ""),
         ("empty texts", f"{card['empty_texts']:,}" if card.get("empty_texts") is not None else ""),

@@ -18,7 +18,7 @@ LEAST_SPREAD = 1e-6
 
 
 class Naive(abc.ABC):
-    """A point forecast with the quantiles of its errors on validation, each in units of the past's own spread.
+    """A point forecast, its own median, with quantiles as far from it as errors on validation were, in units of the past's own spread.
 
     Args:
         tensors: ``errors`` (H, Q), ``lengths`` (2,): values read and foretold, and what the forecast itself takes.
@@ -39,8 +39,9 @@ class Naive(abc.ABC):
         model = cls({"lengths": lengths, **cls.learned(train, validation, series_facts(about)["season"])}, about)
         rows = spread_rows(len(validation))
         past = validation.pasts(rows).astype(np.float64)
-        missed = (validation.futures(rows) - model.points(past)) / spreads(past)
-        model.tensors["errors"] = np.quantile(missed, QUANTILE_LEVELS, axis=0).T
+        missed = np.abs(validation.futures(rows) - model.points(past)) / spreads(past)
+        reach = [np.sign(level - 0.5) * np.quantile(missed, abs(2 * level - 1), axis=0) for level in QUANTILE_LEVELS]
+        model.tensors["errors"] = np.stack(reach, axis=1)
         return model
 
     @classmethod

@@ -25,7 +25,7 @@ SHARES = (0.7, 0.1, 0.2)
 """Of the time, for training, validation and test, where nothing else is asked."""
 CONTEXT_OF_HORIZON, CONTEXT_OF_SEASON = 2, 3
 MOST_PATCH, FEWEST_PATCHES, USUAL_PATCHES = 32, 4, 8
-MOST_TRAIN, MOST_VALIDATION, MOST_TEST = 1_000_000, 4_000, 40_000
+MOST_TRAIN, MOST_VALIDATION, MOST_TEST = 1_000_000, 2_000, 40_000
 """Windows; beyond them origins are spread evenly."""
 
 

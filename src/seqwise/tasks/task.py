@@ -98,6 +98,8 @@ class Task(abc.ABC):
     most_epochs: ClassVar[float] = 60.0
     """Passes over the training data beyond which no final run goes."""
 
+    carries_state: ClassVar[bool] = True
+    """Whether what a causal model has read is kept while it answers, step by step."""
     rules: ClassVar[tuple[str, ...]] = ()
     """What is the same for every model besides what always is, for readers of a report."""
     final_cost: ClassVar[float] = 1.0
