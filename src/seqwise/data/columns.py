@@ -46,7 +46,11 @@ def guess_text(table: Table, taken: Iterable[str | None]) -> str:
     """A column of strings with a usual name, else the one with the longest median text that is not called an identifier."""
     strings = [name for name in table.columns if name not in set(taken) and _is_text(table.columns[name])]
     if not strings:
-        raise UserError(f"{table.source} has no column of text", expected="a column of strings", fix=f"columns: {', '.join(table.columns)}")
+        raise UserError(
+            f"{table.source} has no column of text",
+            expected="a column of strings",
+            fix=f"columns: {', '.join(table.columns)}; forecasts of numbers are asked for with --horizon",
+        )
     for usual in TEXT_NAMES:
         for name in strings:
             if name.casefold() == usual:
