@@ -3,7 +3,7 @@
 import pytest
 import torch
 from cases import SHAPES, STACKS, config, label
-from transformers import AutoModelForTimeSeriesPrediction
+from transformers import AutoModelForTimeSeriesPrediction, Trainer, TrainingArguments
 
 from seqwise.core.errors import UserError
 from seqwise.models.accounting import count_of_model
@@ -127,3 +127,19 @@ def test_a_configuration_that_says_too_little_is_refused(changes):
 def test_impossible_settings_are_refused(changes):
     with pytest.raises(UserError):
         config(["lstm"] * 2, **(LENGTHS | changes))
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=label)
+def test_the_trainer_of_transformers_trains_it(stack, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.sin(torch.arange(18) / 2 + 6 * torch.rand(32, 1, generator=generator)).unsqueeze(-1)
+    rows = [{"past_values": wave[:11], "future_values": wave[11:]} for wave in waves]
+    model = forecaster(stack, dtype=torch.float32)
+    with torch.no_grad():
+        before = model(past_values=waves[:, :11], future_values=waves[:, 11:]).loss
+    arguments = TrainingArguments(tmp_path, max_steps=20, per_device_train_batch_size=16, learning_rate=1e-2, report_to=[], use_cpu=True)
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows)
+    trainer.train()
+    with torch.no_grad():
+        after = model.eval()(past_values=waves[:, :11], future_values=waves[:, 11:]).loss
+    assert after < 0.7 * before
