@@ -201,7 +201,8 @@ def evaluate(source: str | Path, data: str, **columns: Any) -> dict[str, Any]:
     predictor.check(request)
     found = predictor.evaluate(request)
     scores = _with_intervals(TASKS[predictor.task](), found.outputs, found.truth)
-    note = "the model was trained on this file: these scores do not say how it does on new data" if _trained_on(source, data) else None
+    known = _trained_on(source, data) and request.split is None
+    note = "the model was trained on this file: these scores do not say how it does on new data" if known else None
     about = {"model": str(source), "name": predictor.name, "data": data, "examples": found.examples, "counted": found.counted}
     return about | {"scores": scores, "note": note}
 

@@ -71,12 +71,60 @@ def test_a_time_between_two_steps_is_named():
         check_regular(times, infer_frequency([times]), "x")
 
 
-def test_a_month_alone_is_its_first_day_and_zones_become_utc():
-    assert parse_times(["1949-01", "1949-02"], "x") == [datetime.datetime(1949, 1, 1), datetime.datetime(1949, 2, 1)]
-    assert parse_times(["2020-01-01T02:00+02:00"], "x") == [datetime.datetime(2020, 1, 1)]
-    assert parse_times(["3", "4"], "x") == [3, 4]
-    with pytest.raises(UserError, match="x holds no times"):
-        parse_times(["yesterday"], "x")
+@pytest.mark.parametrize(
+    ("texts", "times", "utc"),
+    [
+        (["1949-01", "1949-02"], [(1949, 1, 1), (1949, 2, 1)], False),
+        (["2000Q1", "2000-Q4"], [(2000, 1, 1), (2000, 10, 1)], False),
+        (["20200131", "20200201"], [(2020, 1, 31), (2020, 2, 1)], False),
+        (["2020-01-01T02:00+02:00", "2020-01-01T03:00+02:00"], [(2020, 1, 1, 0), (2020, 1, 1, 1)], True),
+        (["2020-03-29T00:00+01:00", "2020-03-30T00:00+02:00"], [(2020, 3, 29), (2020, 3, 30)], False),  # midnight stays midnight
+    ],
+)
+def test_dates_as_people_write_them(texts, times, utc):
+    assert parse_times(texts, "x") == ([datetime.datetime(*time) for time in times], utc)
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"), [(["yesterday"], "x holds no times"), (["1", "inf"], "not finite"), (["1", "2020-01-01"], "no times")]
+)
+def test_what_is_no_time(texts, words):
+    with pytest.raises(UserError, match=words):
+        parse_times(texts, "x")
+
+
+def test_whole_numbers_stay_whole():
+    times, _ = parse_times(["1680500000", "1680503600", "1680507200"], "x")
+    later = infer_frequency([times]).after(times[-1], 2)
+    assert later == [1680510800, 1680514400]
+    assert all(type(time) is int for time in later)
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"),
+    [
+        (pd.date_range("2020-01-01", periods=9, freq="2MS"), "every 2 months"),
+        (pd.date_range("2020-01-01", periods=9, freq="6MS"), "every 2 quarters"),
+        (pd.date_range("2020-01-01", periods=9, freq="30D"), "every 30 days"),
+        (pd.date_range("2020-01-01", periods=5, freq="QS"), "every quarter"),
+        (pd.date_range("2020-01-31", periods=5, freq="2YE"), "every 2 years"),
+        (pd.date_range("2020-01-01", periods=9, freq="28D"), "every 4 weeks"),
+    ],
+)
+def test_steps_of_a_month_or_more(times, shown):
+    times = list(times.to_pydatetime())
+    found = infer_frequency([times[:-2]])
+    assert str(found) == shown
+    check_regular(times, found, "x")
+    assert found.after(times[-3], 2) == times[-2:]
+
+
+def test_a_repeated_time_gives_no_step_of_zero():
+    times = sorted([datetime.datetime(2020, 1, day) for day in range(1, 9)] * 3)
+    found = infer_frequency([times])
+    assert found == Frequency("day")
+    with pytest.raises(UserError, match=r"2020-01-01 00:00:00 more than once"):
+        check_regular(times, found, "x")
 
 
 def test_the_last_day_of_a_month_stays_the_last():

@@ -7,6 +7,7 @@ import pytest
 from seqwise.core.errors import UserError
 from seqwise.data.figures import airline, sunspots
 from seqwise.data.panels import load_panel
+from seqwise.data.panels import written as time_as_text
 from seqwise.data.series_format import SeriesColumns
 
 
@@ -40,8 +41,9 @@ def test_one_variable_of_a_wide_table(tmp_path):
     frame = wide().assign(remark="fine")
     panel = load_panel(written(frame, tmp_path), SeriesColumns(target="load"))
     assert panel.names == ("load",)
-    with pytest.raises(UserError, match="'fine' is no number"):
-        load_panel(written(frame, tmp_path))
+    panel = load_panel(written(frame, tmp_path))
+    assert panel.names == ("load", "temperature")
+    assert "left out, as they hold no numbers: remark" in panel.notes
 
 
 def test_rows_may_stand_in_any_order(tmp_path):
@@ -70,10 +72,14 @@ def test_a_table_without_times(tmp_path):
         (lambda f: f.drop(index=7), "a gap: 1 time missing between 2020-01-01 06:00:00 and 2020-01-01 08:00:00"),
         (lambda f: pd.concat([f, f.iloc[[4]]]), "the time 2020-01-01 04:00:00 more than once"),
         (lambda f: f.assign(load=f.load.where(f.index != 5)), "'load' has no value at 2020-01-01 05:00:00"),
-        (lambda f: f.assign(load=f.load.replace(1.5, np.inf)), "'load' has no value at 2020-01-01 01:00:00"),
+        (lambda f: f.assign(load=f.load.replace(1.5, np.inf)), "'load' is inf at 2020-01-01 01:00:00"),
+        (lambda f: f.assign(load=f.load.replace(1.5, 1e300)), "'load' is 1e+300 at 2020-01-01 01:00:00"),
         (lambda f: f.assign(date=f.date.where(f.index != 2)), "column 'date' is empty in data row 3"),
-        (lambda f: f.assign(load="much"), "'much' is no number"),
-        (lambda f: f[["date"]], "has no values"),
+        (lambda f: f.assign(load=f.load.astype(str).where(f.index != 4, "much")), "'much' is no number"),
+        (lambda f: f.assign(load=f.load.astype(str).str.replace(".", ",")), "no number"),
+        (lambda f: f[["date"]], "has no column of numbers"),
+        (lambda f: f.iloc[:0], "no rows"),
+        (lambda f: f.assign(date=[float("inf"), *range(29)]), "a time that is not finite"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, change, words):
@@ -102,3 +108,40 @@ def test_published_figures():
 def test_airline_is_as_others_have_it(real_data):
     known = pd.read_csv(next(real_data("airline").glob("*.csv")))
     np.testing.assert_array_equal(known["Passengers"], [float(value) for value in airline().columns["passengers"]])
+
+
+def test_a_long_table_whose_series_have_an_unusual_name_is_asked_for_with_id(tmp_path):
+    frame = pd.DataFrame([(day, store, 3.0 * store) for day in pd.date_range("2020-01-01", periods=9) for store in (1, 2)])
+    source = written(frame.set_axis(["date", "store", "sales"], axis=1), tmp_path)
+    with pytest.raises(UserError, match=r"2020-01-01 more than once[\s\S]*--id"):
+        load_panel(source)
+    panel = load_panel(source, SeriesColumns(id="store"))
+    assert (panel.names, str(panel.frequency)) == (("1", "2"), "every day")
+
+
+def test_times_of_different_kinds_in_one_column_are_refused(tmp_path):
+    frame = pd.DataFrame({"unique_id": list("aabb"), "ds": ["2020-01-01", "2020-01-02", "1", "2"], "y": [1, 2, 3, 4]})
+    with pytest.raises(UserError, match="holds no times"):
+        load_panel(written(frame, tmp_path))
+
+
+@pytest.mark.parametrize("name", ["year", "n", "column 1"])
+def test_a_first_column_that_counts_is_the_time(tmp_path, name):
+    panel = load_panel(written(pd.DataFrame({name: range(1990, 2010), "y": np.arange(20) ** 2}), tmp_path))
+    assert (panel.names, panel.times[0][:2]) == (("y",), [1990, 1991])
+
+
+def test_numbers_of_rows_name_no_series(tmp_path):
+    panel = load_panel(written(wide().assign(id=range(30)), tmp_path))
+    assert panel.together
+    assert "id" in panel.names
+
+
+def test_steps_may_follow_the_rows_whatever_their_times(tmp_path):
+    frame = wide().drop(index=[3, 4, 9])
+    panel = load_panel(written(frame, tmp_path), SeriesColumns(time="none"))
+    assert (panel.names, str(panel.frequency), len(panel.values[0])) == (("load", "temperature"), "every step", 27)
+
+
+def test_times_are_written_so_that_they_can_be_read_back():
+    assert [time_as_text(time) for time in (1680510000, 0.1 + 0.2, pd.Timestamp("2020-01-01"))] == ["1680510000", "0.3", "2020-01-01"]

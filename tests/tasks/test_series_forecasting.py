@@ -21,10 +21,11 @@ from seqwise.core.errors import UserError
 from seqwise.data.panels import load_panel
 from seqwise.data.splits import Split
 from seqwise.data.windows import WindowSet
+from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.forecast_baselines import RepeatLast, Ridge, SeasonalNaive
 from seqwise.tasks.forecast_errors import COLUMNS, error_sums
-from seqwise.tasks.series_forecasting import baseline_forecasts
+from seqwise.tasks.series_forecasting import baseline_forecasts, forecasts_of
 from seqwise.tasks.task_data import Request
 from tiny import daily
 
@@ -236,14 +237,15 @@ def test_the_command_that_repeats_it_says_horizon_context_and_split(result):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"horizon": 200}, "--horizon 200: the longest series"),
+        ({"horizon": 200}, "--horizon 200 is not possible\n  expected: a whole number from 1 to 40"),
         ({"horizon": 0}, "--horizon 0 is not possible"),
+        ({"season": 90}, "--season 90 is not possible"),
+        ({"context": 110}, "--context 110 and a forecast of 7 steps need 117 steps"),
         ({"split": "100:20"}, "--split '100:20' is not possible"),
         ({"split": "100:0:20"}, "--split '100:0:20' is not possible"),
         ({"split": "150:20:20"}, "needs 190 steps"),
         ({"split": "140:15:5", "horizon": 5}, "holds one forecast of 5 steps"),
         ({"split": "140:4:16", "horizon": 5}, "the validation part"),
-        ({"horizon": 60}, "cannot be divided"),
         ({"season": 0}, "--season 0 is not possible"),
     ],
 )
@@ -265,9 +267,15 @@ def test_other_tasks_refuse_what_only_forecasts_know(name):
         TASK_DATA["text-classification"]().check(Request(source="a.csv", **{name: 3}))
 
 
+def test_too_few_steps_for_three_parts(tmp_path):
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(map(str, [1, 3, 2, 5, 4, 6, 8, 7])))
+    with pytest.raises(UserError, match="8 steps cannot be divided"):
+        encoded(tmp_path / "a.csv", tmp_path / "x", split=None, horizon=2, context=None)
+
+
 def test_a_one_point_series_and_one_with_a_hole(tmp_path):
     (tmp_path / "one.csv").write_text("ds,y\n2020-01-01,3\n")
-    with pytest.raises(UserError, match=r"the longest series of .* has 1 value"):
+    with pytest.raises(UserError, match=r"the longest series of .* has 1 value\n  expected: 8 or more"):
         DATA.read(Request(source=str(tmp_path / "one.csv"), horizon=1))
     (tmp_path / "hole.csv").write_text("ds,y\n2020-01-01,3\n2020-01-02,\n2020-01-03,4\n")
     with pytest.raises(UserError, match="'y' has no value at 2020-01-02"):
@@ -287,10 +295,95 @@ def test_a_panel_of_series_of_unequal_length(tmp_path):
     assert [len(row["mean"]) for row in rows] == [3, 3]
 
 
-@pytest.mark.parametrize("values", [np.zeros((3, 2)), [1.0], [1.0, float("nan"), 2.0]])
-def test_what_is_no_series_is_a_user_error(finished_forecasts, values):
-    with pytest.raises(UserError, match="series 1"):
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (np.zeros((3, 2)), r"series 1 has the shape \(3, 2\)"),
+        ([], r"series 1 has the shape \(0,\)"),
+        ([1.0, float("nan"), 2.0], "no number at step 2"),
+        ("data.csv", "series 1 is 'data.csv'"),
+    ],
+)
+def test_what_is_no_series_is_a_user_error(finished_forecasts, values, words):
+    with pytest.raises(UserError, match=words):
         seqwise.predict(finished_forecasts.path / "best", [values])
+
+
+@pytest.mark.parametrize("place", ["best", "baseline"])
+def test_what_is_scored_is_what_is_served(finished_forecasts, place):
+    """In any unit, of a past that never changes too, and of one far from zero."""
+    folder = finished_forecasts.path / place
+    rng = np.random.default_rng(0)
+    past = np.cumsum(rng.standard_normal(40))
+    plain = seqwise.predict(folder, [past])[0]
+    for factor, offset in ((1e-7, 0.0), (250.0, -4e4), (1.0, 1e8)):
+        moved = seqwise.predict(folder, [factor * past + offset])[0]
+        np.testing.assert_allclose((np.array(moved["mean"]) - offset) / factor, plain["mean"], rtol=1e-4, atol=1e-4)
+        for level in ("0.1", "0.9"):
+            np.testing.assert_allclose(
+                (np.array(moved["quantiles"][level]) - offset) / factor, plain["quantiles"][level], rtol=1e-4, atol=1e-4
+            )
+    for value in (0.0, 0.1, 5.0, 3e6):
+        constant = seqwise.predict(folder, [np.full(72, value)])[0]
+        np.testing.assert_allclose(constant["mean"], value)
+        np.testing.assert_allclose(constant["quantiles"]["0.9"], value)
+
+
+def test_a_constant_past_is_scored_as_it_is_served(tmp_path):
+    values = np.concatenate([np.sin(np.arange(150)), np.full(60, 0.25), np.sin(np.arange(30))])
+    (tmp_path / "a.csv").write_text("x\n" + "\n".join(f"{value:.9f}" for value in values))
+    _, parts, _ = encoded(tmp_path / "a.csv", tmp_path / "x", split="150:20:70", horizon=5, context=21)
+    test = parts[Split.TEST]
+    flat = [row for row in range(len(test)) if np.ptp(test.pasts([row])) == 0]
+    assert flat
+    torch.manual_seed(0)
+    model = TASK.build(
+        SeqwiseConfig(
+            **{"num_input_channels": 3, "patch_length": 3, "context_length": 21, "prediction_length": 5, "quantile_levels": [0.1, 0.5, 0.9]}
+        )
+    )
+    ridge = Ridge.fit(parts[Split.TRAIN], parts[Split.VALIDATION], tmp_path / "x" / "preprocessor")
+    for found in (next(forecasts_of(model.eval(), test)), next(baseline_forecasts(ridge, test))):
+        np.testing.assert_allclose(found[1][flat], np.repeat(test.pasts(flat)[:, -1:], 5, axis=1), rtol=1e-6)
+        np.testing.assert_allclose(found[2][flat][..., 0], np.repeat(test.pasts(flat)[:, -1:], 5, axis=1), rtol=1e-6)
+
+
+def test_series_that_begin_after_training_or_never_change_there_take_part_in_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["unique_id,ds,y"] + [f"a,{step},{10 + rng.standard_normal():.4f}" for step in range(160)]
+    rows += [f"late,{step},{1e6 * rng.standard_normal():.4f}" for step in range(120, 160)]
+    rows += [f"flat,{step},{0 if step < 120 else 5e4}" for step in range(160)]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    corpus, parts, facts = encoded(tmp_path / "a.csv", tmp_path / "x")
+    assert [len(part.first) for part in parts.values()] == [1, 1, 1]
+    assert facts.typical < 20
+    plan = DATA.split(corpus, replicates=1, seed=0)
+    told = DATA.card(corpus, plan)["notes"]
+    assert "left out, with fewer than 5 values in the training part or always the same one: late and flat" in told
+    rows = [row for row in rows if not row.startswith("a,")]
+    (tmp_path / "b.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(UserError, match=r"no series of .* has 5 values"):
+        encoded(tmp_path / "b.csv", tmp_path / "y", split="60:40:60")
+
+
+def test_evaluate_scores_the_same_windows_where_series_begin_at_different_times(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = ["unique_id,ds,y"]
+    for name, begin in (("a", 0), ("b", 40), ("c", 80)):
+        rows += [f"{name},{step},{10 + np.sin(step) + 0.3 * rng.standard_normal():.4f}" for step in range(begin, 240)]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n")
+    settings = {"models": "gru", "size": "30k", "steps": 12, "replicates": 1, "configurations": 1, "device": "cpu", "horizon": 5}
+    run = seqwise.compare(str(tmp_path / "a.csv"), split="150:40:50", out=tmp_path / "run", console=Console(quiet=True), **settings)
+    found = seqwise.evaluate(run.path / "best", str(tmp_path / "a.csv"), split="150:40:50")
+    assert found["scores"]["mse"]["value"] == pytest.approx(run.result["best"]["scores"]["mse"], rel=1e-5)
+    assert found["note"] is None
+
+
+def test_another_frequency_is_a_user_error(finished_forecasts, tmp_path):
+    hours = np.datetime64("2021-01-01T00") + np.arange(60)
+    (tmp_path / "hours.csv").write_text("day,visits\n" + "\n".join(f"{hour},{place % 7}" for place, hour in enumerate(hours)))
+    with pytest.raises(UserError, match=r"has a value every hour\n  expected: a value every day"):
+        seqwise.evaluate(finished_forecasts.path / "best", str(tmp_path / "hours.csv"))
 
 
 def test_torch_is_not_asked_for_gradients_in_use(finished_forecasts):

@@ -61,5 +61,5 @@ def _flat(row: dict[str, Any]) -> list[tuple[str, str]]:
     """A column for every value, those inside others too; a class may be called as a column is."""
     found: list[tuple[str, str]] = []
     for name, value in row.items():
-        found += _flat(value) if isinstance(value, dict) else [(name, f"{value:.6f}" if isinstance(value, float) else str(value))]
+        found += _flat(value) if isinstance(value, dict) else [(name, f"{value:.6g}" if isinstance(value, float) else str(value))]
     return found

@@ -3,6 +3,8 @@
 import dataclasses
 import datetime
 import itertools
+import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,8 +18,12 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 SEASONS = {"minute": 60, "hour": 24, "day": 7, "business day": 5, "week": 52, "month": 12, "quarter": 4}
 """Steps of the usual cycle."""
 DAY = 86_400
-DAYS_OF_A_MONTH = (27, 32)
+ROWS = "take times that are as far apart, or let steps follow the rows, whatever their times, with --time none"
+SHORTEST_MONTH = 28
 WEEKDAYS = 5
+QUARTER = re.compile(r"(\d{4})-?[Qq]([1-4])")
+DATE_OF_DIGITS = re.compile(r"(1[89]|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])")
+"""A date such as 20200131, which could also be a number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +52,8 @@ class Frequency:
     def after(self, last: Any, steps: int) -> list[Any]:
         """The ``steps`` times that follow ``last``: datetimes, or numbers."""
         if self.unit == "step":
-            return [last + self.count * step for step in range(1, steps + 1)]
+            count = int(self.count) if self.count == int(self.count) else self.count
+            return [last + count * step for step in range(1, steps + 1)]
         if self.unit in MONTHS:
             return [_months_later(last, int(self.count) * MONTHS[self.unit] * step) for step in range(1, steps + 1)]
         if self.unit == "business day":
@@ -55,26 +62,40 @@ class Frequency:
         return [last + datetime.timedelta(seconds=SECONDS[self.unit] * self.count * step) for step in range(1, steps + 1)]
 
 
-def parse_times(values: Sequence[Any], where: str) -> list[Any]:
-    """Whole numbers, numbers, or datetimes from dates as ISO 8601 writes them; a month such as 1949-01 is its first day.
+def parse_times(values: Sequence[Any], where: str) -> tuple[list[Any], bool]:
+    """Whole numbers, numbers, or datetimes from dates as ISO 8601 writes them; and whether the datetimes are in UTC.
 
-    Raises :class:`UserError` where they are none of these.
+    A month such as 1949-01 or a quarter such as 1949Q1 is its first day. Dates with zones are taken as they stand where all have the same
+    time of day; else they are put into UTC. Raises :class:`UserError` where they are none of these.
     """
-    for kind in (int, float):
+    written = [str(value).strip() for value in values]
+    kinds = () if all(DATE_OF_DIGITS.fullmatch(text) for text in written) else (int, float)
+    for kind in kinds:
         try:
-            return [kind(str(value)) for value in values]
+            found = [kind(text) for text in written]
         except ValueError:
             continue
+        if not all(map(math.isfinite, found)):
+            raise UserError(f"{where} holds a time that is not finite", expected="numbers, or dates such as 2016-07-01 13:00")
+        return found, False
     try:
-        return [_datetime(str(value).strip()) for value in values]
+        moments = [_datetime(text) for text in written]
     except ValueError as error:
         raise UserError(f"{where} holds no times ({first_line(error)})", expected="numbers, or dates such as 2016-07-01 13:00") from error
+    return _without_zones(moments)
 
 
 def _datetime(text: str) -> datetime.datetime:
-    """In UTC, without saying so, where the text names another zone."""
-    found = datetime.datetime.fromisoformat(f"{text}-01" if len(text) == 7 and text[4] == "-" else text)
-    return found.astimezone(datetime.UTC).replace(tzinfo=None) if found.tzinfo else found
+    if found := QUARTER.fullmatch(text):
+        return datetime.datetime(int(found[1]), 3 * int(found[2]) - 2, 1)
+    return datetime.datetime.fromisoformat(f"{text}-01" if len(text) == 7 and text[4] == "-" else text)
+
+
+def _without_zones(moments: list[datetime.datetime]) -> tuple[list[datetime.datetime], bool]:
+    walls = [moment.replace(tzinfo=None) for moment in moments]
+    if not any(moment.tzinfo for moment in moments) or len({wall.time() for wall in walls}) == 1:
+        return walls, False
+    return [moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment for moment in moments], True
 
 
 def _months_later(moment: datetime.datetime, months: int) -> datetime.datetime:
@@ -93,21 +114,36 @@ def _last_day(month: int) -> int:
 def infer_frequency(series: Sequence[Sequence[Any]]) -> Frequency:
     """The step that most times of all series, each ascending, are apart; every day or step where no series has two times."""
     longest = max(series, key=len)
-    if not isinstance(longest[0], datetime.datetime):
-        gaps = np.concatenate([np.diff(np.asarray(times, float)) for times in series]) if len(longest) > 1 else np.ones(1)
-        return Frequency("step", float(_most_common(gaps)))
-    if len(longest) < 2:
-        return Frequency("day")
-    gaps = np.concatenate([[(b - a).total_seconds() for a, b in itertools.pairwise(times)] for times in series])
-    usual = float(_most_common(gaps))
-    days = float(np.median(gaps)) / DAY
-    for unit, months in reversed(MONTHS.items()):
-        if DAYS_OF_A_MONTH[0] * months < days < DAYS_OF_A_MONTH[1] * months and usual % (7 * DAY):
-            return Frequency(unit)
+    dated = isinstance(longest[0], datetime.datetime)
+    gaps = np.concatenate([_gaps(times, dated) for times in series])
+    gaps = gaps[gaps > 0]
+    if not len(gaps):
+        return Frequency("day" if dated else "step")
+    usual = _most_common(gaps)
+    if not dated:
+        return Frequency("step", usual)
+    if np.median(gaps) >= SHORTEST_MONTH * DAY and (months := _months(series)):
+        unit = next(unit for unit, size in reversed(MONTHS.items()) if months % size == 0)
+        return Frequency(unit, months // MONTHS[unit])
     if usual == DAY and _only_weekdays(series):
         return Frequency("business day")
     unit = next((unit for unit, seconds in reversed(SECONDS.items()) if usual % seconds == 0), "second")
     return Frequency(unit, usual / SECONDS[unit])
+
+
+def _gaps(times: Sequence[Any], dated: bool) -> np.ndarray:
+    if dated:
+        return np.array([(b - a).total_seconds() for a, b in itertools.pairwise(times)])
+    return np.diff(np.asarray(times, float))
+
+
+def _months(series: Sequence[Sequence[datetime.datetime]]) -> int:
+    """Months from one time to the next, where all fall on one day of the month, or on its last; else 0."""
+    every = {time for times in series for time in times}
+    same = len({(time.day, time.time()) for time in every}) == 1
+    last = all(time.day == _last_day(time.year * 12 + time.month - 1) for time in every)
+    counts = [b.year * 12 + b.month - a.year * 12 - a.month for times in series for a, b in itertools.pairwise(times)]
+    return math.gcd(*counts) if same or last else 0
 
 
 def _most_common(values: np.ndarray) -> float:
@@ -139,19 +175,20 @@ def check_regular(times: Sequence[Any], frequency: Frequency, where: str, writte
     """Raises :class:`UserError` naming the first gap, repeated time, or time between two steps."""
     steps = places(times, frequency)
     gaps = np.diff(steps)
-    wrong = np.flatnonzero(np.abs(gaps - 1) > 1e-6)
+    wrong = np.flatnonzero(~(np.abs(gaps - 1) <= 1e-6))
     if not len(wrong):
         return
     first = int(wrong[0])
     before, after = written(times[first]), written(times[first + 1])
     if gaps[first] == 0:
-        raise UserError(f"{where} has the time {after} more than once", expected="every time once", fix="keep one value for each time")
+        fix = "keep one value for each time; of several series in one table, name the column that tells them apart with --id"
+        raise UserError(f"{where} has the time {after} more than once", expected="every time once", fix=fix)
     more = f"; {numbers.plural(len(wrong), 'such place')} in all" if len(wrong) > 1 else ""
     if gaps[first] > 1 and abs(gaps[first] - round(gaps[first])) < 1e-6:
         missing = numbers.plural(round(gaps[first]) - 1, "time")
         raise UserError(
             f"{where} has a gap: {missing} missing between {before} and {after}{more}",
             expected=f"a value {frequency}",
-            fix="fill the gaps, for example with the value before, or use the part without them",
+            fix="fill the gaps, or let steps follow the rows, whatever their times, with --time none",
         )
-    raise UserError(f"{where} is not regular: {before} is followed by {after}{more}", expected=f"a value {frequency}")
+    raise UserError(f"{where} is not regular: {before} is followed by {after}{more}", expected=f"a value {frequency}", fix=ROWS)

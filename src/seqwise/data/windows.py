@@ -13,6 +13,9 @@ from seqwise.data.arrays import Arrays
 QUANTILE_LEVELS = (0.1, 0.5, 0.9)
 LEAST_PAST = 2
 """Values before the first origin of a series."""
+MANY_BLOCKS = 10
+CONSTANT = 1e-12
+"""Spread over size below which values are taken as one."""
 CENTER, SPREAD, STEP = 0, 1, 2
 """Columns of ``scales``."""
 
@@ -26,8 +29,9 @@ class WindowSet(Arrays):
         offsets: int64 (n + 1,), where each series begins.
         first: int64 (n,), the earliest origin of each series, counted from its beginning: the step that is foretold first.
         scales: float64 (n, 3): mean, standard deviation, and the mean size of a seasonal step, in its unit of measurement.
-        shape: int64 (5,): values read, values foretold, steps between two origins, origins of a unit, and whether the series are
-            variables that were measured at the same times.
+        starts: int64 (n,), the step of the panel at which each series begins here.
+        shape: int64 (5,): values read, values foretold, steps between two origins, steps of a unit, and whether a unit holds all series
+            at these times, or one of them.
     """
 
     what: ClassVar[str] = "windows of series"
@@ -36,6 +40,7 @@ class WindowSet(Arrays):
     offsets: np.ndarray
     first: np.ndarray
     scales: np.ndarray
+    starts: np.ndarray
     shape: np.ndarray
 
     @property
@@ -47,7 +52,11 @@ class WindowSet(Arrays):
         return int(self.shape[1])
 
     @property
-    def together(self) -> bool:
+    def block(self) -> int:
+        return int(self.shape[3])
+
+    @property
+    def by_time(self) -> bool:
         return bool(self.shape[4])
 
     def __len__(self) -> int:
@@ -69,14 +78,12 @@ class WindowSet(Arrays):
 
     @functools.cached_property
     def unit_of(self) -> np.ndarray:
-        """The unit (N,) of every window: neighbouring origins, of all variables at once, or of one series each."""
-        block = int(self.shape[3]) * int(self.shape[2])
+        """The unit (N,) of every window: neighbouring origins, of all series at once or of one."""
         owners, origins = self.windows.T
-        place = (origins - self.first[owners]) // block
-        whole = np.maximum(np.bincount(owners, minlength=len(self.first)) // int(self.shape[3]), 1)
-        place = np.minimum(place, whole[owners] - 1)  # a last piece that is no whole block belongs to the one before
-        numbers = place if self.together else owners * (place.max(initial=0) + 1) + place
-        return np.unique(numbers, return_inverse=True)[1]
+        if self.by_time:
+            return np.unique(_blocks(self.starts[owners] + origins, self.block), return_inverse=True)[1]
+        place = np.concatenate([_blocks(origins[owners == owner], self.block) for owner in np.unique(owners)])
+        return np.unique(np.column_stack([owners, place]), axis=0, return_inverse=True)[1].reshape(-1)
 
     @property
     def units(self) -> int:
@@ -114,37 +121,64 @@ class WindowSet(Arrays):
 
 
 def windows_of(
-    series: Sequence[np.ndarray], scales: np.ndarray, first: Sequence[int], *, context: int, horizon: int, together: bool, most: int
+    series: Sequence[np.ndarray],
+    scales: np.ndarray,
+    first: Sequence[int],
+    starts: Sequence[int],
+    *,
+    context: int,
+    horizon: int,
+    together: bool,
+    most: int,
 ) -> WindowSet:
     """The windows of series that end with a part of the time.
+
+    Units are blocks of two horizons, ten of them or more, else of one; a block holds all series, which share what happens at a time.
+    Only where a panel has fewer than ten such blocks are its series taken for independent.
 
     Args:
         series: (T,) as measured, from what may be read to the end of the part.
         scales: (n, 3), see :class:`WindowSet`.
         first: of each, the earliest step that may be foretold.
+        starts: steps of the panel at which they begin.
+        together: the series are variables of one table.
         most: windows; beyond it, origins are spread evenly.
     """
     flat = [((values - scale[CENTER]) / scale[SPREAD]).astype(np.float32) for values, scale in zip(series, scales, strict=True)]
     first = np.maximum(np.asarray(first, np.int64), LEAST_PAST)
     origins = np.maximum([len(values) - horizon + 1 - start for values, start in zip(series, first, strict=True)], 0)
     stride = max(1, -(-int(origins.sum()) // most))
-    per_series = -(-int(origins.max(initial=0)) // stride)
-    block = max(1, min(-(-horizon // stride), per_series // 2)) if together or len(series) == 1 else max(1, -(-horizon // stride))
+    begins = np.asarray(starts) + first
+    some = origins > 0
+    span = int((begins + origins)[some].max() - begins[some].min()) if some.any() else 0
+    by_time = together or len(series) == 1 or span >= MANY_BLOCKS * horizon
+    block = 2 * horizon if by_time and span >= 2 * MANY_BLOCKS * horizon else horizon
+    block = max(1, min(block, span // 2)) if by_time else block
     offsets = np.concatenate([[0], np.cumsum([len(values) for values in series])]).astype(np.int64)
-    shape = np.array([context, horizon, stride, block, together], np.int64)
-    return WindowSet(np.concatenate(flat), offsets, first, np.asarray(scales, np.float64), shape)
+    shape = np.array([context, horizon, stride, block, by_time], np.int64)
+    return WindowSet(np.concatenate(flat), offsets, first, np.asarray(scales, np.float64), np.asarray(starts, np.int64), shape)
+
+
+def _blocks(steps: np.ndarray, block: int) -> np.ndarray:
+    """The block of each step, from the first step on; what is left at the end belongs to the last whole one."""
+    place = (steps - steps.min()) // block if len(steps) else steps
+    whole = (steps.max() - steps.min() + 1) // block if len(steps) else 1
+    return np.minimum(place, max(whole, 1) - 1)
 
 
 def scales_of(series: Sequence[np.ndarray], season: int) -> np.ndarray:
     """Mean, standard deviation and mean size of a seasonal step (Hyndman & Koehler 2006) of each series (T,); 1 where it never changes."""
     found = np.ones((len(series), 3))
     for row, values in zip(found, series, strict=True):
-        if not len(values):
-            row[CENTER] = 0.0
-            continue
-        spread = values.std()
         lag = season if len(values) > season else 1
-        step = np.abs(values[lag:] - values[:-lag]).mean() if len(values) > lag else 0.0
-        row[CENTER], row[SPREAD] = values.mean(), spread if spread > 1e-9 * abs(values.mean()) else 1.0
-        row[STEP] = step if step > 0 else 1.0
+        row[CENTER], row[SPREAD] = values.mean(), spread_of(values[None])[0, 0] or 1.0
+        row[STEP] = np.abs(values[lag:] - values[:-lag]).mean() if len(values) > lag else 0.0
+        row[STEP] = row[STEP] or 1.0
     return found
+
+
+def spread_of(past: np.ndarray) -> np.ndarray:
+    """Standard deviation (B, 1) of each row of (B, T), float64; 0 where it is but rounding."""
+    past = past.astype(np.float64)
+    found, size = past.std(axis=1, keepdims=True), np.abs(past.mean(axis=1, keepdims=True))
+    return np.where(found > CONSTANT * size, found, 0.0)

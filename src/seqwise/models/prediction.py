@@ -10,8 +10,8 @@ from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
 
-LEAST_SCALE = 1e-6
-"""Spread over size below which a past is taken as constant."""
+CONSTANT = 1e-6
+"""Spread over size below which a past is taken for one value, in single precision."""
 
 
 @dataclasses.dataclass
@@ -33,7 +33,8 @@ class SeqwiseForPrediction(SeqwisePreTrainedModel):
     """Direct forecasts of ``prediction_length`` steps, mean and quantiles, every variable by itself with the same weights.
 
     The past of a variable is centred and scaled by its own mean and standard deviation (Kim et al. 2022, reversible instance
-    normalisation, without its affine part), so that a x + b is forecast as a f(x) + b. One step of the model is a patch of
+    normalisation, without its affine part), so that a x + b is forecast as a f(x) + b, and a past that never changes as going on
+    unchanged. One step of the model is a patch of
     consecutive values (Nie et al. 2023, arXiv:2211.14730); the steps to come are patches without values, a learned vector, whose
     hidden states become their forecasts (parallel decoding as in SegRNN, Lin et al. 2023, arXiv:2308.11200).
 
@@ -64,8 +65,9 @@ class SeqwiseForPrediction(SeqwisePreTrainedModel):
         past = last_steps(past_values.to(self.head.weight.dtype), self.config.context_length)
         center = past.mean(1, keepdim=True)
         spread = past.std(1, keepdim=True, correction=0)
-        scale = torch.where(spread > LEAST_SCALE * center.abs(), spread, torch.ones_like(spread))
-        found = self._forecast(((past - center) / scale).transpose(1, 2).flatten(0, 1))
+        scale = torch.where(spread > CONSTANT * center.abs(), spread, torch.zeros_like(spread))
+        divisor = torch.where(scale > 0, scale, torch.ones_like(scale))
+        found = self._forecast(((past - center) / divisor).transpose(1, 2).flatten(0, 1))
         found = found.unflatten(0, (past.shape[0], past.shape[2])).transpose(1, 2) * scale.unsqueeze(-1) + center.unsqueeze(-1)
         mean, quantiles = found[..., 0], found[..., 1:]
         loss = None if future_values is None else self._loss(mean, quantiles, future_values.to(mean.dtype))

@@ -7,14 +7,14 @@ from typing import Self
 
 import numpy as np
 
-from seqwise.data.windows import QUANTILE_LEVELS, WindowSet
+from seqwise.data.windows import QUANTILE_LEVELS, WindowSet, spread_of
 from seqwise.tasks.series_baselines import load_tensors, save_tensors
 from seqwise.tasks.series_panels import ABOUT, repeated, series_facts
 
 MOST_ROWS = 100_000
 """Windows that are fitted on; beyond it they are taken evenly."""
 ALPHAS = np.logspace(-2, 4, 7)
-LEAST_SPREAD = 1e-6
+ROWS_AT_ONCE = 4096
 
 
 class Naive(abc.ABC):
@@ -38,8 +38,9 @@ class Naive(abc.ABC):
         lengths = np.array([train.context, train.horizon])
         model = cls({"lengths": lengths, **cls.learned(train, validation, series_facts(about)["season"])}, about)
         rows = spread_rows(len(validation))
-        past = validation.pasts(rows).astype(np.float64)
-        missed = np.abs(validation.futures(rows) - model.points(past)) / spreads(past)
+        center, spread, past = scaled(validation.pasts(rows))
+        missed = np.abs((validation.futures(rows) - center) / np.where(spread > 0, spread, 1) - model.points(past))[spread[:, 0] > 0]
+        missed = missed if len(missed) else np.zeros((1, train.horizon))
         reach = [np.sign(level - 0.5) * np.quantile(missed, abs(2 * level - 1), axis=0) for level in QUANTILE_LEVELS]
         model.tensors["errors"] = np.stack(reach, axis=1)
         return model
@@ -54,9 +55,10 @@ class Naive(abc.ABC):
 
     def predict(self, past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, T) values in any unit to their mean (B, H) and quantiles (B, H, Q)."""
-        past = past.astype(np.float64)
+        center, spread, past = scaled(past)
         points = self.points(past)
-        return points, points[..., None] + spreads(past)[..., None] * self.tensors["errors"]
+        quantiles = points[..., None] + self.tensors["errors"]
+        return points * spread + center, quantiles * spread[..., None] + center[..., None]
 
     def parameters(self) -> int:
         return int(self.tensors["errors"].size)
@@ -94,15 +96,19 @@ class Ridge(Naive):
 
     @classmethod
     def learned(cls, train: WindowSet, validation: WindowSet, season: int) -> dict[str, np.ndarray]:
-        rows, held = spread_rows(len(train)), spread_rows(len(validation))
-        past, future = train.pasts(rows).astype(np.float64), train.futures(rows)
-        inputs, targets = past - past[:, -1:], future - past[:, -1:]
-        covariance, products = inputs.T @ inputs, inputs.T @ targets
-        size = np.trace(covariance) / len(covariance) or 1.0
-        tried = [np.linalg.solve(covariance + alpha / len(rows) * size * np.eye(len(covariance)), products) for alpha in ALPHAS]
-        known = validation.pasts(held).astype(np.float64)
-        truth = validation.futures(held) - known[:, -1:]
-        losses = [float(np.mean(((known - known[:, -1:]) @ weights - truth) ** 2)) for weights in tried]
+        covariance, products = np.zeros((train.context, train.context)), np.zeros((train.context, train.horizon))
+        rows = spread_rows(len(train))
+        for part in np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE)):
+            last = train.pasts(part)[:, -1:].astype(np.float64)
+            inputs = train.pasts(part) - last
+            covariance += inputs.T @ inputs
+            products += inputs.T @ (train.futures(part) - last)
+        penalty = (np.trace(covariance) / len(covariance) or 1.0) / len(rows) * np.eye(len(covariance))
+        tried = [np.linalg.solve(covariance + alpha * penalty, products) for alpha in ALPHAS]
+        held = spread_rows(len(validation))
+        last = validation.pasts(held)[:, -1:].astype(np.float64)
+        known, truth = validation.pasts(held) - last, validation.futures(held) - last
+        losses = [float(np.mean((known @ weights - truth) ** 2)) for weights in tried]
         return {"weights": tried[int(np.argmin(losses))]}
 
     def points(self, past: np.ndarray) -> np.ndarray:
@@ -116,7 +122,8 @@ def spread_rows(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).astype(int))
 
 
-def spreads(past: np.ndarray) -> np.ndarray:
-    """Standard deviation (B, 1) of each past (B, T); 1 where it never changes."""
-    found = past.std(axis=1, keepdims=True)
-    return np.where(found > LEAST_SPREAD * np.abs(past.mean(axis=1, keepdims=True)), found, 1.0)
+def scaled(past: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and spread (B, 1) of each past (B, T), and the past centred and scaled by them, float64; a spread of 0 scales nothing."""
+    past = past.astype(np.float64)
+    center, spread = past.mean(axis=1, keepdims=True), spread_of(past)
+    return center, spread, (past - center) / np.where(spread > 0, spread, 1.0)

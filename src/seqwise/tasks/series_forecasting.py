@@ -12,7 +12,7 @@ from torch import nn
 from seqwise.core.registry import Registry
 from seqwise.data.batching import Batches
 from seqwise.data.splits import Split
-from seqwise.data.windows import QUANTILE_LEVELS, WindowSet
+from seqwise.data.windows import QUANTILE_LEVELS, WindowSet, spread_of
 from seqwise.models.accounting import ParameterCount, count_parameters, training_flops
 from seqwise.models.config import SeqwiseConfig
 from seqwise.tasks.forecast_errors import COLUMNS, METRICS, STEPS, error_sums, step_edges
@@ -229,8 +229,8 @@ def rounded(values: np.ndarray) -> list[float]:
 def forecast(model: nn.Module, past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean (H,) and quantiles (H, Q) in the unit of measurement, from all values so far; scaled in float64 around the model."""
     past = last_values(past, model.config.context_length)
-    center, spread = past.mean(), past.std() or 1.0
+    center, spread = past.mean(), float(spread_of(past)[0, 0])
     with torch.inference_mode():
-        found = model(past_values=torch.from_numpy(((past - center) / spread).astype(np.float32)).unsqueeze(-1))
+        found = model(past_values=torch.from_numpy(((past - center) / (spread or 1.0)).astype(np.float32)).unsqueeze(-1))
     mean, quantiles = (values[0, :, 0].double().numpy() for values in (found.prediction_outputs, found.quantile_outputs))
     return mean * spread + center, quantiles * spread + center

@@ -7,14 +7,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqwise.core.errors import UserError
+from seqwise.data.frequency import Frequency
 from seqwise.data.panels import Panel, load_panel, written
 from seqwise.data.series_format import SeriesColumns
+from seqwise.data.splits import Split
 from seqwise.data.tables import is_source
 from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, scales_of, windows_of
 from seqwise.report import numbers
 from seqwise.tasks.forecast_errors import error_sums
 from seqwise.tasks.series_forecasting import baseline_forecasts, forecast, forecasts_of, last_values
-from seqwise.tasks.series_panels import parse_split, series_facts
+from seqwise.tasks.series_panels import MOST_TEST, panel_starts, parse_split, parts_of, series_facts, time_splits
 from seqwise.tasks.task_data import Request
 from seqwise.tasks.use import Asked, Evaluated, Use
 
@@ -59,7 +61,13 @@ class Forecaster(Use):
     def panel(self, request: Request) -> Panel:
         if not is_source(request.source):
             raise UserError(f"there is no file {request.source}", expected="a table of series, as this model was trained on")
-        return load_panel(request.source, SeriesColumns(id=request.id, time=request.time, target=request.target))
+        panel = load_panel(request.source, SeriesColumns(id=request.id, time=request.time, target=request.target))
+        known = self.facts.get("frequency")
+        if known and panel.frequency.unit != "step" and max(map(len, panel.values)) > 2 and panel.frequency != Frequency(**known):
+            raise UserError(
+                f"{request.source} has a value {panel.frequency}", expected=f"a value {Frequency(**known)}, as {self.name} was trained on"
+            )
+        return panel
 
     def read(self, request: Request) -> Asked:
         if request.split is not None:
@@ -71,13 +79,20 @@ class Forecaster(Use):
 
     def answers(self, examples: Sequence[Any]) -> list[dict[str, Any]]:
         """``{"mean", "quantiles"}`` for each series (T,): lists of as many numbers as steps are foretold."""
-        return [self._answer(number, np.asarray(values, np.float64)) for number, values in enumerate(examples, 1)]
+        return [self._answer(number, values) for number, values in enumerate(examples, 1)]
 
-    def _answer(self, number: int, values: np.ndarray) -> dict[str, Any]:
-        if values.ndim != 1 or len(values) < LEAST_PAST or not np.isfinite(values).all():
-            expected = f"one series: {LEAST_PAST} numbers or more, none missing"
-            raise UserError(f"series {number} has the shape {values.shape}, or no number somewhere", expected=expected)
-        mean, quantiles = self.one(values)
+    def _answer(self, number: int, values: Any) -> dict[str, Any]:
+        try:
+            found = np.asarray(values, np.float64)
+        except (TypeError, ValueError):
+            what = f"series {number} is {str(values)[:40]!r}"
+            raise UserError(what, expected="one series: its numbers", fix="`seqwise predict` reads files") from None
+        found = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+        if found.ndim != 1 or not len(found):
+            raise UserError(f"series {number} has the shape {found.shape}", expected="one series: (steps,), one step or more")
+        if not np.isfinite(found).all():
+            raise UserError(f"series {number} has no number at step {int(np.flatnonzero(~np.isfinite(found))[0]) + 1}", expected="numbers")
+        mean, quantiles = self.one(found)
         levels = {f"{level:g}": column.tolist() for level, column in zip(QUANTILE_LEVELS, quantiles.T, strict=True)}
         return {"mean": mean.tolist(), "quantiles": levels}
 
@@ -95,17 +110,19 @@ class Forecaster(Use):
 
         Values are standardised as in training where the model knows a series by its name, else by the series itself.
         """
-        panel, split = self.panel(request), parse_split(request.split)
-        longest = max(map(len, panel.values))
-        if split and sum(split) > longest:
-            raise UserError(f"--split {request.split} needs {sum(split):,} steps, {request.source} has {longest:,}")
-        stop = sum(split) if split else longest
-        begin = sum(split[:2]) if split else min(self.context, max(LEAST_PAST, longest - self.horizon))
+        panel, sizes = self.panel(request), parse_split(request.split)
+        starts, length = panel_starts(panel)
+        if sizes and sum(sizes) > length:
+            raise UserError(f"--split {request.split} needs {sum(sizes):,} steps, {request.source} has {length:,}")
+        begin = min(self.context, max(LEAST_PAST, length - self.horizon))
+        splits = time_splits(panel, sizes or (begin, 0, length - begin), starts)
+        splits = splits if sizes else dataclasses.replace(splits, kept=np.arange(len(panel)))
+        part = parts_of(panel, splits, Split.TEST, self.horizon, self.context)
+        names = [panel.names[number] for number in splits.kept]
         known, season = self.facts.get("scales", {}), self.facts.get("season", panel.frequency.season)
-        own = scales_of(panel.values, season)
-        scales = np.array([known.get(name, scale) for name, scale in zip(panel.names, own, strict=True)])
-        shape = {"context": self.context, "horizon": self.horizon, "together": panel.together, "most": 10**9}
-        windows = windows_of([values[:stop] for values in panel.values], scales, [begin] * len(panel), **shape)
+        scales = np.array([known.get(name, scale) for name, scale in zip(names, scales_of(part.series, season), strict=True)])
+        shape = {"context": self.context, "horizon": self.horizon, "together": panel.together, "most": MOST_TEST if sizes else 10**9}
+        windows = windows_of(part.series, scales, part.first, part.starts, **shape)
         if not len(windows):
             steps = numbers.plural(self.horizon, "step")
             raise UserError(

@@ -15,7 +15,7 @@ from seqwise.data.frequency import places
 from seqwise.data.panels import Panel, load_panel, written
 from seqwise.data.series_format import SeriesColumns
 from seqwise.data.splits import Split, SplitPlan
-from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, scales_of, windows_of
+from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, scales_of, spread_of, windows_of
 from seqwise.report import numbers
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
@@ -24,6 +24,9 @@ ABOUT = "series.json"
 SHARES = (0.7, 0.1, 0.2)
 """Of the time, for training, validation and test, where nothing else is asked."""
 CONTEXT_OF_HORIZON, CONTEXT_OF_SEASON = 2, 3
+SHORTEST, LEAST_TRAIN = 8, 5
+"""Values of the longest series, and of a series in its training part."""
+SHOWN_NAMES = 5
 MOST_PATCH, FEWEST_PATCHES, USUAL_PATCHES = 32, 4, 8
 MOST_TRAIN, MOST_VALIDATION, MOST_TEST = 1_000_000, 2_000, 40_000
 """Windows; beyond them origins are spread evenly."""
@@ -63,6 +66,8 @@ class TimeSplits:
     test: int
     starts: np.ndarray
     """Steps of the panel at which each series begins."""
+    kept: np.ndarray
+    """The series whose training part says how large they are and how they vary; the others take part in nothing."""
 
     def bounds(self, split: Split) -> tuple[int, int]:
         return {Split.TRAIN: (0, self.train), Split.VALIDATION: (self.train, self.validation), Split.TEST: (self.validation, self.test)}[
@@ -82,15 +87,12 @@ class SeriesPanels(TaskData):
 
     def read(self, request: Request) -> Asked:
         panel = load_panel(request.source, SeriesColumns(id=request.id, time=request.time, target=request.target))
-        season = _positive("--season", request.season) or panel.frequency.season
         longest = max(len(values) for values in panel.values)
-        horizon = _positive("--horizon", request.horizon) or _usual_horizon(season, longest)
-        if horizon + LEAST_PAST >= longest:
-            raise UserError(
-                f"--horizon {horizon}: the longest series of {panel.source} has {numbers.plural(longest, 'value')}",
-                expected="a past to learn from, and a future to be held against it",
-                fix="a smaller --horizon, or longer series",
-            )
+        if longest < SHORTEST:
+            what = f"the longest series of {panel.source} has {numbers.plural(longest, 'value')}"
+            raise UserError(what, expected=f"{SHORTEST} or more, to be divided into training, validation and test")
+        season = _positive("--season", request.season, longest // 2) or min(panel.frequency.season, longest // 2)
+        horizon = _positive("--horizon", request.horizon, longest // 4) or _usual_horizon(season, longest)
         told = [f"forecasts of {numbers.plural(horizon, 'step')}" + ("" if request.horizon else " (--horizon asks for others)")]
         told += [f"the season is {numbers.plural(season, 'step')}"] if season > 1 else []
         panel = dataclasses.replace(panel, notes=(*panel.notes, *told))
@@ -98,15 +100,20 @@ class SeriesPanels(TaskData):
 
     def split(self, corpus: Asked, *, replicates: int, seed: int) -> SplitPlan:
         """Chronological: the past for training, then validation, then test, the same times for every series and replicate."""
-        starts, length = _starts(corpus.panel)
+        starts, length = panel_starts(corpus.panel)
         if corpus.split and sum(corpus.split) > length:
             raise UserError(
                 f"--split {':'.join(map(str, corpus.split))} needs {sum(corpus.split):,} steps, {corpus.source} has {length:,}",
                 fix="a smaller --split, or none: then it is 70 : 10 : 20 of the time",
             )
         sizes = corpus.split or _shared_out(length, corpus.horizon)
-        ends = np.cumsum(sizes)
-        splits = TimeSplits(int(ends[0]), int(ends[1]), int(ends[2]), starts)
+        splits = time_splits(corpus.panel, sizes, starts)
+        if not len(splits.kept):
+            raise UserError(
+                f"no series of {corpus.source} has {LEAST_TRAIN} values in the first {sizes[0]:,} steps, or none changes there",
+                expected="series that begin in the training part and change",
+                fix="a longer training part (--split)",
+            )
         return SplitPlan([splits] * replicates, "chronological", None)
 
     def choose_encoding(self, corpus: Asked, splits: TimeSplits, *, tokenizer: str, context: int | None) -> Encoding:
@@ -114,7 +121,13 @@ class SeriesPanels(TaskData):
         if tokenizer != "auto":
             raise UserError(f"--tokenizer {tokenizer} has no meaning for series", fix="leave it out")
         wanted = max(CONTEXT_OF_HORIZON * corpus.horizon, CONTEXT_OF_SEASON * corpus.season)
-        length = max((len(part) for part in _parts(corpus, splits, Split.TRAIN)[0]), default=0)
+        length = max(len(part) for part in parts_of(corpus.panel, splits, Split.TRAIN, corpus.horizon).series)
+        if context is not None and context + corpus.horizon > length:
+            raise UserError(
+                f"--context {context} and a forecast of {numbers.plural(corpus.horizon, 'step')} need {context + corpus.horizon:,} steps",
+                expected=f"at most {length:,}, the longest training part",
+                fix="a smaller --context, or none",
+            )
         context = context or max(LEAST_PAST, min(wanted, length // 2 - corpus.horizon))
         patch = patch_length(context, corpus.season)
         settings = {"context_length": context, "prediction_length": corpus.horizon, "patch_length": patch}
@@ -122,17 +135,20 @@ class SeriesPanels(TaskData):
 
     def encode(self, corpus: Asked, splits: TimeSplits, encoding: Encoding, folder: Path) -> EncodedFacts:
         found, panel = {}, corpus.panel
-        scales = scales_of(_parts(corpus, splits, Split.TRAIN)[0], corpus.season)
+        scales = scales_of(parts_of(panel, splits, Split.TRAIN, corpus.horizon).series, corpus.season)
         most = {Split.TRAIN: MOST_TRAIN, Split.VALIDATION: MOST_VALIDATION, Split.TEST: MOST_TEST}
+        shape = {"context": encoding.context, "horizon": corpus.horizon, "together": panel.together}
         for split in Split:
-            series, first = _parts(corpus, splits, split, encoding.context)
-            shape = {"context": encoding.context, "horizon": corpus.horizon, "together": panel.together}
-            found[split] = windows_of(series, scales, first, **shape, most=most[split])
+            part = parts_of(panel, splits, split, corpus.horizon, encoding.context)
+            found[split] = windows_of(part.series, scales, part.first, part.starts, **shape, most=most[split])
             _check_windows(found[split], split, corpus, encoding.context)
             found[split].save(folder / f"{split}.safetensors")
         frequency = {"unit": panel.frequency.unit, "count": panel.frequency.count}
         about = {"frequency": frequency, "season": corpus.season, "together": panel.together}
-        write_json(folder / "preprocessor" / ABOUT, about | {"scales": dict(zip(panel.names, scales.tolist(), strict=True))})
+        write_json(
+            folder / "preprocessor" / ABOUT,
+            about | {"scales": dict(zip([panel.names[n] for n in splits.kept], scales.tolist(), strict=True))},
+        )
         share = len(found[Split.TEST]) / len(found[Split.VALIDATION])
         return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), share, typical_error(found[Split.VALIDATION], corpus.season))
 
@@ -158,7 +174,7 @@ class SeriesPanels(TaskData):
             "examples": self.counts(splits),
             "overlap": {"test_in_train": 0, "test_in_validation": 0, "share_of_test": 0.0},
             "scheme": plan.scheme,
-            "notes": list(corpus.notes),
+            "notes": [*corpus.notes, *_left_out(panel, splits), *_units_told(corpus, splits)],
         }
 
     def columns(self, corpus: Asked) -> dict[str, str | None]:
@@ -170,8 +186,9 @@ class SeriesPanels(TaskData):
 
     def test_examples(self, corpus: Asked, splits: TimeSplits) -> Sequence[tuple[str, np.ndarray, Sequence[Any], int]]:
         """Per series its name, its values and times up to the end of the test, and where the test begins."""
-        found = []
-        for name, values, times, start in zip(corpus.panel.names, corpus.panel.values, corpus.panel.times, splits.starts, strict=True):
+        found, panel = [], corpus.panel
+        for number in splits.kept:
+            name, values, times, start = panel.names[number], panel.values[number], panel.times[number], splits.starts[number]
             stop = int(min(splits.test - start, len(values)))
             begin = int(max(splits.validation - start, LEAST_PAST))
             if stop - begin >= corpus.horizon:
@@ -180,7 +197,7 @@ class SeriesPanels(TaskData):
 
     def typical_examples(self, corpus: Asked, splits: TimeSplits, lengths: np.ndarray, count: int) -> list[np.ndarray]:
         """Pasts, by turns of the series."""
-        pasts = [part for part in _parts(corpus, splits, Split.TRAIN)[0] if len(part) >= LEAST_PAST]
+        pasts = parts_of(corpus.panel, splits, Split.TRAIN, corpus.horizon).series
         return [pasts[turn % len(pasts)] for turn in range(count)]
 
 
@@ -220,9 +237,9 @@ def repeated(context: int, horizon: int, season: int) -> np.ndarray:
     return context - season + np.arange(horizon) % season
 
 
-def _positive(option: str, value: int | None) -> int | None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise UserError(f"{option} {value} is not possible", expected="a whole number of 1 or more")
+def _positive(option: str, value: int | None, most: int) -> int | None:
+    if value is not None and (type(value) is not int or not 1 <= value <= most):
+        raise UserError(f"{option} {value} is not possible", expected=f"a whole number from 1 to {most:,}, for series of this length")
     return value
 
 
@@ -232,17 +249,25 @@ def _usual_horizon(season: int, length: int) -> int:
     return min(season, tenth) if season > 1 else min(tenth, 24)
 
 
-def _starts(panel: Panel) -> tuple[np.ndarray, int]:
+def panel_starts(panel: Panel) -> tuple[np.ndarray, int]:
     """The step of the panel at which each series begins, and how many steps the panel has."""
-    first = min((times[0] for times in panel.times), default=0)
+    first = min(times[0] for times in panel.times)
     starts = np.array([int(places([first, times[0]], panel.frequency)[1]) for times in panel.times])
     return starts, int(max(start + len(values) for start, values in zip(starts, panel.values, strict=True)))
 
 
+def time_splits(panel: Panel, sizes: Sequence[int], starts: np.ndarray) -> TimeSplits:
+    train, validation, test = (int(end) for end in np.cumsum(sizes))
+    own = [values[: max(0, train - start)] for values, start in zip(panel.values, starts, strict=True)]
+    kept = [number for number, values in enumerate(own) if len(values) >= LEAST_TRAIN and spread_of(values[None])[0, 0] > 0]
+    return TimeSplits(train, validation, test, starts, np.array(kept, int))
+
+
 def _shared_out(length: int, horizon: int) -> tuple[int, int, int]:
-    """70 : 10 : 20 of the time, but for validation and test at least a forecast and a quarter more."""
+    """70 : 10 : 20 of the time, but at least a forecast and a quarter for validation, and for the test three forecasts or a third."""
     least = horizon + max(1, horizon // 4)
-    validation, test = max(int(SHARES[1] * length), least), max(int(SHARES[2] * length), least)
+    validation = max(int(SHARES[1] * length), least)
+    test = max(int(SHARES[2] * length), least, min(3 * horizon, length // 3))
     if length - validation - test < least:
         raise UserError(
             f"{length:,} steps cannot be divided into training, validation and test for forecasts of {numbers.plural(horizon, 'step')}",
@@ -252,21 +277,62 @@ def _shared_out(length: int, horizon: int) -> tuple[int, int, int]:
     return length - validation - test, validation, test
 
 
-def _parts(corpus: Asked, splits: TimeSplits, split: Split, context: int = 0) -> tuple[list[np.ndarray], list[int]]:
-    """Of every series the values up to the end of a part, with ``context`` steps before it, and where in them the part begins.
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Of the kept series what may be read up to the end of a part of the time.
 
-    Nothing after the part's end is in them. In training the first forecast has a whole past, where the series is long enough.
+    Args:
+        series: values; nothing after the part's end is in them.
+        first: where in each the first forecast may begin.
+        starts: steps of the panel at which they begin.
     """
+
+    series: list[np.ndarray]
+    first: list[int]
+    starts: list[int]
+
+
+def parts_of(panel: Panel, splits: TimeSplits, split: Split, horizon: int, context: int = 0) -> Part:
+    """A part with ``context`` steps before it. In training the first forecast has a whole past, where the series is long enough."""
     low, high = splits.bounds(split)
-    series, first = [], []
-    for values, start in zip(corpus.panel.values, splits.starts, strict=True):
+    found = Part([], [], [])
+    for number in splits.kept:
+        values, start = panel.values[number], int(splits.starts[number])
         stop = int(np.clip(high - start, 0, len(values)))
         begin = int(np.clip(low - start, 0, stop))
         lead = max(0, begin - context)
-        own = values[lead:stop]
-        series.append(own)
-        first.append(begin - lead if split != Split.TRAIN else max(LEAST_PAST, min(context, len(own) - corpus.horizon)))
-    return series, first
+        found.series.append(values[lead:stop])
+        found.first.append(begin - lead if split != Split.TRAIN else max(LEAST_PAST, min(context, stop - lead - horizon)))
+        found.starts.append(start + lead)
+    return found
+
+
+def _left_out(panel: Panel, splits: TimeSplits) -> list[str]:
+    names = [name for number, name in enumerate(panel.names) if number not in set(splits.kept)]
+    if not names:
+        return []
+    shown = numbers.listed(names) if len(names) <= SHOWN_NAMES else f"{len(names)} series, such as {numbers.listed(names[:SHOWN_NAMES])}"
+    return [f"left out, with fewer than {LEAST_TRAIN} values in the training part or always the same one: {shown}"]
+
+
+def _units_told(corpus: Asked, splits: TimeSplits) -> list[str]:
+    """What stands against the intervals, where the test is short."""
+    part = parts_of(corpus.panel, splits, Split.TEST, corpus.horizon)
+    windows = windows_of(
+        part.series,
+        np.ones((len(part.series), 3)),
+        part.first,
+        part.starts,
+        context=LEAST_PAST,
+        horizon=corpus.horizon,
+        together=corpus.panel.together,
+        most=MOST_TEST,
+    )
+    if not windows.by_time:
+        return ["the test is too short for blocks of time: series count as independent, intervals are too narrow where they move together"]
+    if windows.block < corpus.horizon:
+        return ["the test holds less than two forecasts that do not overlap: intervals are too narrow"]
+    return []
 
 
 def _check_windows(windows: WindowSet, split: Split, corpus: Asked, context: int) -> None:
@@ -286,7 +352,7 @@ def _check_windows(windows: WindowSet, split: Split, corpus: Asked, context: int
 
 def _told_times(panel: Panel, splits: TimeSplits) -> dict[str, list[str]]:
     """First and last time of each part, of the first series that goes through all."""
-    whole = [n for n, values in enumerate(panel.values) if splits.starts[n] == 0 and len(values) >= splits.test]
+    whole = [n for n in splits.kept if splits.starts[n] == 0 and len(panel.values[n]) >= splits.test]
     if not whole:
         return {}
     times = panel.times[whole[0]]
