@@ -11,6 +11,7 @@ from seqwise.comparison.folder import read_result
 from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse_latency
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
+from seqwise.data.sound_files import sound_kind
 from seqwise.predictor import auto_class, quiet_libraries
 from seqwise.tasks.task_data import Request
 
@@ -114,7 +115,10 @@ TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
 def guess_task(source: str) -> str:
-    """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    """Recordings by their manifest or folders; running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    sound = sound_kind(source)
+    if sound is not None:
+        return {"labels": "audio-classification", "texts": "automatic-speech-recognition"}[sound]
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()

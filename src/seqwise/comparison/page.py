@@ -19,6 +19,7 @@ TASK_SECTIONS = Registry(
         "text-classification": "seqwise.tasks.text_classification_page:sections",
         "text-generation": "seqwise.tasks.text_generation_page:sections",
         "time-series-classification": "seqwise.tasks.series_classification_page:sections",
+        "audio-classification": "seqwise.tasks.audio_classification_page:sections",
     },
 )
 """Each function takes the result and the style of every model, and returns the sections that only this task has."""

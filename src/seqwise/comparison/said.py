@@ -25,7 +25,8 @@ def plan_summary(plan: dict[str, Any]) -> str:
     if tokenizer:
         lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
     else:
-        lines.append(f"{card['length_in']}: {median}; {numbers.plural(len(card['channels']), 'channel')}")
+        channels = f"; {numbers.plural(len(card['channels']), 'channel')}" if card.get("channels") else ""
+        lines.append(f"{card['length_in']}: {median}{channels}")
     lines.append(
         f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
