@@ -115,7 +115,8 @@ TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
 def guess_task(source: str) -> str:
-    """Recordings by their manifest or folders; running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    """Recordings by their manifest or folders; running text by its kind of source (a folder, a demo of it, a file of prose), which asks
+    for a language model; all else asks for labels."""
     sound = sound_kind(source)
     if sound is not None:
         return {"labels": "audio-classification", "texts": "automatic-speech-recognition"}[sound]

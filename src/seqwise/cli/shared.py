@@ -11,7 +11,8 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a folder, a table of sound files, hf:NAME[/CONFIG], or demo:NAME.",
+        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a table of sound files, a folder,"
+        " hf:NAME[/CONFIG], or demo:NAME.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]

@@ -54,6 +54,18 @@ print(pipeline("audio-classification", "PATH")({"raw": samples, "sampling_rate":
 ```
 
 `seqwise predict PATH a.wav` also takes folders, other rates and several channels.""",
+    "automatic-speech-recognition": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import soundfile
+from transformers import pipeline
+
+samples, rate = soundfile.read("a.wav")  # one channel, at the rate in preprocessor_config.json
+print(pipeline("automatic-speech-recognition", "PATH")({"raw": samples, "sampling_rate": rate})["text"])
+```
+
+`seqwise predict PATH a.wav` also takes folders, other rates and several channels.""",
     "text-generation": """## How to use it
 
 ```python

@@ -73,7 +73,7 @@ def make_plan(
         contenders=contenders,
         labels=data.labels(corpus),
         data_sha256=corpus.sha256,
-        vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
+        vocab_size=encoding.vocab_size,
         settings=encoding.settings,
         context=encoding.context,
         batch_size=batch_size,

@@ -11,8 +11,9 @@ from seqwise.report import svg
 ANCHORS = ((13, 8, 40), (72, 26, 104), (150, 44, 96), (219, 92, 60), (250, 178, 60), (252, 250, 200))
 """From silence to the loudest, dark to light, so that brightness alone tells them apart."""
 BAND_HEIGHT = 2.5
-PIXELS_PER_SECOND, NARROWEST, WIDEST = 220.0, 90.0, 560.0
-LEFT, TOP, BOTTOM, GAP = 44.0, 22.0, 24.0, 16.0
+PIXELS_PER_SECOND, WIDEST = 220.0, 520.0
+LEFT, TOP, GAP = 52.0, 22.0, 16.0
+NAME_WIDTH, LINE_WIDTH = 46.0, 300.0
 
 
 def palette() -> bytes:
@@ -53,21 +54,40 @@ def image(x: float, y: float, width: float, height: float, rows: Sequence[bytes]
 
 
 def spectrograms(title: str, description: str, pictures: Sequence[tuple[str, float, Sequence[bytes]]], highest: float) -> str:
-    """Spectrograms below each other, all at one scale of time.
+    """Spectrograms side by side as far as there is room, all at one scale of time.
 
     Args:
         pictures: of each the name, the seconds and the rows of pixels, the highest band on top.
         highest: Hz at the upper edge.
     """
-    longest = max(seconds for _, seconds, _ in pictures)
-    scale = min(PIXELS_PER_SECOND, WIDEST / longest)
-    parts, y, width = [], 0.0, 0.0
+    scale = min(PIXELS_PER_SECOND, WIDEST / max(seconds for _, seconds, _ in pictures))
+    parts, x, y, width = [], LEFT, 0.0, 0.0
     for name, seconds, rows in pictures:
-        wide, high = max(scale * seconds, 8.0), BAND_HEIGHT * len(rows)
-        parts.append(svg.text(LEFT, y + TOP - 8, f"{name}, {seconds:.2f} s", class_="name"))
-        parts.append(image(LEFT, y + TOP, wide, high, rows, f"{name}, {seconds:.2f} s"))
-        parts.append(svg.text(LEFT - 6, y + TOP + 9, f"{highest / 1000:g} kHz", class_="tick end"))
-        parts.append(svg.text(LEFT - 6, y + TOP + high, "0", class_="tick end"))
-        width = max(width, LEFT + wide, LEFT + svg.text_width(f"{name}, {seconds:.2f} s"))
-        y += TOP + high + GAP
-    return svg.drawing(max(width + 8, NARROWEST), y, title, description, "".join(parts))
+        label, wide, high = f"{seconds:.2f} s", max(scale * seconds, 8.0), BAND_HEIGHT * len(rows)
+        room = max(wide, svg.text_width(label))
+        if x > LEFT and x + room > LEFT + WIDEST:
+            x, y = LEFT, y + TOP + high + GAP
+        if x == LEFT:
+            parts.append(svg.text(LEFT - 6, y + TOP + 9, f"{highest / 1000:g} kHz", class_="tick end"))
+            parts.append(svg.text(LEFT - 6, y + TOP + high, "0", class_="tick end"))
+        parts += [svg.text(x, y + TOP - 8, label, class_="name"), image(x, y + TOP, wide, high, rows, name)]
+        x += room + GAP
+        width = max(width, x)
+    return svg.drawing(width, y + TOP + BAND_HEIGHT * len(pictures[-1][2]) + 4, title, description, "".join(parts))
+
+
+def alignment(title: str, description: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Words above the words that they are held against, in lines; a pair that differs is marked by colour and by a sign."""
+    parts, x, y = [], 0.0, 0.0
+    for said, heard in pairs:
+        wide = max(svg.text_width(said), svg.text_width(heard), 10.0) + 14
+        if x == 0 or x + wide > NAME_WIDTH + LINE_WIDTH:
+            y = y + 62 if x else 0.0
+            parts += [svg.text(NAME_WIDTH - 8, y + place, name, class_="tick end") for name, place in (("said", 18), ("heard", 42))]
+            x = NAME_WIDTH
+        kind, opacity = ("pos", 0.1) if said == heard else ("neg", 0.5)
+        parts.append(svg.element("rect", x=x, y=y, width=wide - 4, height=50.0, rx=3, class_=f"cell {kind}", fill_opacity=f"{opacity:.2f}"))
+        for word, place in ((said, 18), (heard, 42)):
+            parts.append(svg.text(x + wide / 2 - 2, y + place, word or "–", class_="value mid"))
+        x += wide
+    return svg.drawing(NAME_WIDTH + LINE_WIDTH, y + 54, title, description, "".join(parts))

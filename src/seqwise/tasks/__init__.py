@@ -9,6 +9,7 @@ TASKS = Registry(
         "time-series-classification": "seqwise.tasks.series_classification:TimeSeriesClassification",
         "text-generation": "seqwise.tasks.text_generation:TextGeneration",
         "audio-classification": "seqwise.tasks.audio_classification:AudioClassification",
+        "automatic-speech-recognition": "seqwise.tasks.speech_recognition:SpeechRecognition",
     },
 )
 TASK_DATA = Registry(
@@ -18,6 +19,7 @@ TASK_DATA = Registry(
         "time-series-classification": "seqwise.tasks.labelled_series:LabelledSeries",
         "text-generation": "seqwise.tasks.running_text:RunningText",
         "audio-classification": "seqwise.tasks.labelled_sounds:LabelledSounds",
+        "automatic-speech-recognition": "seqwise.tasks.transcribed_sounds:TranscribedSounds",
     },
 )
 """The data half of each task, which imports no torch."""
@@ -27,6 +29,7 @@ USES = Registry(
         "text-classification": "seqwise.tasks.text_classification_use:TextClassifier",
         "time-series-classification": "seqwise.tasks.series_classification_use:SeriesClassifier",
         "audio-classification": "seqwise.tasks.audio_classification_use:AudioClassifier",
+        "automatic-speech-recognition": "seqwise.tasks.speech_recognition_use:SpeechRecogniser",
     },
 )
 """What a finished model of a task is used through, but for ``seqwise generate``."""

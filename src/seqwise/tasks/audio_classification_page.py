@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqwise.report import numbers
-from seqwise.report.document import Block, Callout, Details, Figure, Paragraph, Row, Section, Style
+from seqwise.report.document import Block, Callout, Details, Figure, Paragraph, Section, Style
 from seqwise.report.pictures import spectrograms
 from seqwise.tasks.classification_page import classes
 
 Result = Mapping[str, Any]
 
-OPEN_FIGURES, SIDE_BY_SIDE = 4, 2
+OPEN_FIGURES = 4
 SCALE = "Time runs to the right, pitch upwards on the mel scale; the brighter, the louder."
 
 
@@ -46,7 +46,7 @@ def _examples(found: Mapping[str, Any]) -> Section:
     title = "How the classes look"
     if not groups:
         return Section("recordings", title, "", (nothing("The run kept the data out of the report (--no-samples)."),))
-    figures = [drawn(f"Class {group['label']}", group["recordings"]) for group in groups]
+    figures = [drawn(f"Class {group['label']}", group["recordings"], names(group["recordings"])) for group in groups]
     return Section("recordings", title, f"The first test recordings of each class. {SCALE}", first_open(figures, "classes"))
 
 
@@ -55,7 +55,11 @@ def _mistakes(found: Mapping[str, Any], best: str) -> Section:
     if not rows:
         return Section("mistakes", title, "", (nothing("The run kept the data out of the report, or there was no mistake to show."),))
     figures = [
-        drawn(f"Class {row['truth']}, taken for {row['predicted']}", [row], f"{best} was {numbers.share(row['confidence'], 0)} sure.")
+        drawn(
+            f"Class {row['truth']}, taken for {row['predicted']}",
+            [row],
+            f"{numbers.capital(row['name'])}. {best} was {numbers.share(row['confidence'], 0)} sure.",
+        )
         for row in rows
     ]
     intro = f"{best} was sure of these and wrong. Some may be mistakes in the data."
@@ -63,13 +67,13 @@ def _mistakes(found: Mapping[str, Any], best: str) -> Section:
 
 
 def first_open(figures: Sequence[Figure], what: str) -> tuple[Block, ...]:
-    """The first figures, two side by side, and the others behind a click."""
+    """The first figures, and the others behind a click."""
     rest = figures[OPEN_FIGURES:]
-    return (*_rows(figures[:OPEN_FIGURES]), *([Details(f"{len(rest)} more {what}", tuple(_rows(rest)))] if rest else []))
+    return (*figures[:OPEN_FIGURES], *([Details(f"{len(rest)} more {what}", tuple(rest))] if rest else []))
 
 
-def _rows(figures: Sequence[Figure]) -> list[Block]:
-    return [Row(tuple(figures[start : start + SIDE_BY_SIDE])) for start in range(0, len(figures), SIDE_BY_SIDE)]
+def names(recordings: Sequence[Mapping[str, Any]]) -> str:
+    return numbers.capital("; ".join(one["name"] for one in recordings)) + "."
 
 
 def nothing(why: str) -> Callout:
