@@ -1,13 +1,17 @@
 """Where recordings and what is known of them come from: a manifest, a folder of class folders, a file, or a demo."""
 
+import contextlib
+import csv
 import dataclasses
 import hashlib
-import re
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from seqwise.core.errors import UserError
 from seqwise.data.columns import SPLIT_VALUES, column_of, guess_target, split_column, usual_target
+from seqwise.data.delimited import TARGET_NAMES
 from seqwise.data.readers import as_label, as_text
 from seqwise.data.sound import Clip, Recordings, decode_sound, is_sound, read_sound
 from seqwise.data.tables import FORMATS, Table, read_table
@@ -73,7 +77,11 @@ def read_sounds(source: str, kind: str, columns: SoundColumns, *, answered: bool
         return _demo(source, kind)
     if path.is_dir():
         manifest = next((path / name for name in MANIFESTS if (path / name).is_file()), None)
-        return _folder(path, kind, answered) if manifest is None else _manifest(str(manifest), kind, columns, answered)
+        if manifest is not None:
+            return _manifest(str(manifest), kind, columns, answered)
+        if columns.group:
+            raise UserError(f"--group has no meaning for {source}, a folder without a manifest", fix="leave it out, or write a manifest")
+        return _folder(path, kind, answered)
     if is_sound(source):
         if answered:
             raise UserError(f"{source} is a single recording", expected="a manifest with answers, or a folder of class folders")
@@ -92,16 +100,27 @@ def sound_kind(source: str) -> str | None:
         if manifest is not None:
             return sound_kind(str(manifest))
         return "labels" if any(is_sound(found.name) for found in _in_folders(path)) else None
-    if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".json"):
+    if not path.is_file():
         return None
+    columns = _first_rows(path)
+    if not any(values and all(is_sound(value.strip()) for value in values) for values in columns.values()):
+        return None
+    names = {name.casefold() for name in columns}
+    return "texts" if names & set(TEXT_NAMES) and not names & set(TARGET_NAMES) else "labels"
+
+
+def _first_rows(path: Path) -> dict[str, list[str]]:
+    """The columns of a table's first rows, as far as a look tells; empty for what is no table."""
     with path.open("rb") as file:
-        start = file.read(LOOKED_AT).decode("utf-8", "replace")
-    head, _, rows = start.partition("\n")
-    names = "|".join(map(re.escape, (".wav", ".flac")))
-    if not re.search(rf"({names})[\"']?\s*([,;\t}}\r\n]|$)", rows or start, re.IGNORECASE):
-        return None
-    words = set(re.findall(r"\w+", (head if path.suffix.lower() in (".csv", ".tsv") else start).casefold()))
-    return "texts" if words & set(TEXT_NAMES) and not words & {"label", "class", "target"} else "labels"
+        lines = file.read(LOOKED_AT).decode("utf-8-sig", "replace").splitlines()
+    rows: list[dict[str, Any]] = []
+    if path.suffix.lower() in (".csv", ".tsv"):
+        rows = list(csv.DictReader(lines, dialect="excel" if path.suffix.lower() == ".csv" else "excel-tab"))
+    elif path.suffix.lower() == ".jsonl":
+        with contextlib.suppress(ValueError):
+            rows = [row for row in map(json.loads, lines[:1]) if isinstance(row, dict)]
+    whole = rows[:-1] or rows  # the look may end inside a row
+    return {name: [str(row[name]) for row in whole if row.get(name)] for name in (rows[0] if rows else ()) if name}
 
 
 def _demo(source: str, kind: str) -> SoundFile:
