@@ -20,7 +20,13 @@ from seqwise.tasks import TASKS
 from seqwise.tasks.task_data import Request
 from seqwise.training.loop import Trainer, TrainingConfig
 
-SOURCES = {"text-classification": "demo:docstrings", "text-generation": "demo:docs", "time-series-classification": "demo:digits"}
+SOURCES = {
+    "text-classification": "demo:docstrings",
+    "text-generation": "demo:docs",
+    "time-series-classification": "demo:digits",
+    "audio-classification": "demo:vowels",
+    "automatic-speech-recognition": "demo:vowel-strings",
+}
 MODELS, SIZE = ("rnn", "lstm", "gru", "transformer"), 30_000
 """The smallest models, whose steps are the shortest."""
 ENDLESS = 10**9
@@ -38,8 +44,9 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     facts = data.encode(corpus, splits, encoding, folder)
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
     shape = Shape(
-        vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
-        channels=encoding.channels and len(encoding.channels),
+        vocab_size=encoding.vocab_size,
+        config_class=task.config_class,
+        settings=encoding.settings,
         embedding_size=embedding_size(SIZE),
         layers=default_layers(SIZE),
         classes=len(data.labels(corpus)),

@@ -186,7 +186,7 @@ def test_recordings_are_read_whole(tmp_path):
     np.testing.assert_array_equal(kept.example(3), extractor.features(corpus.waves[splits.test[3]]))
     assert encoding.context == max(extractor.steps(len(wave)) for wave in corpus.waves)
     for settings in ({"tokenizer": "auto", "context": 9}, {"tokenizer": "bytes", "context": None}):
-        with pytest.raises(UserError, match="recordings are read whole|no meaning for sound"):
+        with pytest.raises(UserError, match=r"recordings are read whole|no meaning for sound"):
             data.choose_encoding(corpus, splits, **settings)
 
 
