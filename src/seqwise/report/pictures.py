@@ -11,7 +11,7 @@ from seqwise.report import svg
 ANCHORS = ((13, 8, 40), (72, 26, 104), (150, 44, 96), (219, 92, 60), (250, 178, 60), (252, 250, 200))
 """From silence to the loudest, dark to light, so that brightness alone tells them apart."""
 BAND_HEIGHT = 2.5
-PIXELS_PER_SECOND, WIDEST = 220.0, 520.0
+PIXELS_PER_SECOND, WIDEST = 180.0, 280.0
 LEFT, TOP, GAP = 52.0, 22.0, 16.0
 NAME_WIDTH, LINE_WIDTH = 46.0, 300.0
 

@@ -58,7 +58,7 @@ def _mistakes(found: Mapping[str, Any], best: str) -> Section:
         drawn(
             f"Class {row['truth']}, taken for {row['predicted']}",
             [row],
-            f"{numbers.capital(row['name'])}. {best} was {numbers.share(row['confidence'], 0)} sure.",
+            f"{row['name']}. {best} was {numbers.share(row['confidence'], 0)} sure.",
         )
         for row in rows
     ]
@@ -73,7 +73,7 @@ def first_open(figures: Sequence[Figure], what: str) -> tuple[Block, ...]:
 
 
 def names(recordings: Sequence[Mapping[str, Any]]) -> str:
-    return numbers.capital("; ".join(one["name"] for one in recordings)) + "."
+    return "; ".join(one["name"] for one in recordings)
 
 
 def nothing(why: str) -> Callout:

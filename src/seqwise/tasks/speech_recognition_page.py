@@ -29,7 +29,7 @@ def _heard(found: Mapping[str, Any], best: str) -> Section:
     title, rows = "What was said and what was heard", found.get("first")
     if not rows:
         return Section("heard", title, "", (nothing("The run kept the data out of the report (--no-samples)."),))
-    blocks: list[Block] = [block for row in rows for block in (_picture(row), _words(row))]
+    blocks: list[Block] = [block for row in rows for block in (_picture(row), _words(row, named=False))]
     return Section("heard", title, f"The first test recordings, as {best} hears them. {SCALE} Orange: an error.", tuple(blocks))
 
 
@@ -42,15 +42,16 @@ def _worst(found: Mapping[str, Any], best: str) -> Section:
 
 
 def _picture(row: Mapping[str, Any]) -> Figure:
-    title = numbers.capital(row["name"])
+    title = row["name"]
     spoken = f"Spectrogram of {row['name']}, {row['seconds']:.2f} seconds"
     return Figure(title, spectrograms(title, spoken, [(row["name"], row["seconds"], pixels(row))], row["rate"] / 2))
 
 
-def _words(row: Mapping[str, Any]) -> Figure:
+def _words(row: Mapping[str, Any], *, named: bool = True) -> Figure:
     said, heard = (" ".join(pair[place] for pair in row["words"] if pair[place]) or NOTHING for place in (0, 1))
     wrong = sum(a != b for a, b in row["words"])
-    title = f"{numbers.capital(row['name'])}: {numbers.plural(wrong, 'error')}" if wrong else f"{numbers.capital(row['name'])}: no error"
+    count = numbers.plural(wrong, "error") if wrong else "no error"
+    title = f"{row['name']}: {count}" if named else numbers.capital(count)
     return Figure(title, alignment(title, f"Said: {said}. Heard: {heard}.", [tuple(pair) for pair in row["words"]]))
 
 
