@@ -189,3 +189,22 @@ def test_the_task_is_guessed_and_labels_are_refused(tmp_path):
         TASK_DATA[TASK.tag]().read(Request(source=str(source), target="text"))
     with pytest.raises(UserError, match="demo:vowels holds no recordings with texts"):
         TASK_DATA[TASK.tag]().read(Request(source="demo:vowels"))
+
+
+def test_a_comparison_of_causal_models_ends_with_one_that_streams(tmp_path, run_cli):
+    from transformers import AutoProcessor
+
+    source = write_strings(tmp_path / "data", 60)
+    words = ["compare", source, "--models", "lstm", "--size", "30k", "--steps", 24, "--replicates", 1, "--configurations", 1]
+    code, _, err = run_cli(*words, "--causal", "--device", "cpu", "--out", tmp_path / "run")
+    assert code == 0, err
+    result = json.loads((tmp_path / "run" / "comparison.json").read_text())
+    assert result["models"][0]["cost"]["state_bytes"]["1"] > 0
+    assert "every model reads from left to right alone (--causal)" in result["protocol"]["rules"]
+    assert "--causal" in result["environment"]["reproduce"]
+    model, processor = seqwise.load(tmp_path / "run")
+    assert isinstance(processor, type(AutoProcessor.from_pretrained(tmp_path / "run" / "best")))
+    stream, wave = SpeechStream(model, processor), load_sounds(str(source), "texts").waves[0]
+    for part in np.array_split(wave, 5):
+        stream.feed(part)
+    assert seqwise.predict(tmp_path / "run" / "best", [wave]) == [{"text": stream.text}]

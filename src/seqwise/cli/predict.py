@@ -17,8 +17,7 @@ def command(
         str,
         typer.Argument(
             metavar="FILE|TEXT",
-            
-            help="A file with a text column, a .txt file with a text per line, or one text; a sound file, or a folder or a table of them.",,
+            help="A file with a text column, a .txt file with a text per line, or one text; a sound file, or a folder or a table of them.",
         ),
     ],
     text: shared.TextColumn = None,
