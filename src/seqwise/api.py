@@ -114,12 +114,13 @@ SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
-def guess_task(source: str) -> str:
+def guess_task(source: str, *, text: bool = False, target: bool = False) -> str:
     """Recordings by their manifest or folders; running text by its kind of source (a folder, a demo of it, a file of prose), which asks
     for a language model; all else asks for labels."""
     sound = sound_kind(source)
     if sound is not None:
-        return {"labels": "audio-classification", "texts": "automatic-speech-recognition"}[sound]
+        spoken = text if text != target else sound == "texts"
+        return "automatic-speech-recognition" if spoken else "audio-classification"
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
@@ -145,7 +146,8 @@ def compare(
     started = options.pop("started", None)
     if options.get("task") is None:
         series = options.get("id") is not None or options.get("time") is not None
-        options["task"] = "time-series-classification" if series else guess_task(str(source))
+        named = {name: options.get(name) is not None for name in ("text", "target")}
+        options["task"] = "time-series-classification" if series else guess_task(str(source), **named)
     checked = make_options(source, **options)
     quiet_libraries()
     from seqwise.comparison.start import run_comparison

@@ -185,6 +185,7 @@ def test_baselines_hear_always_the_same(tmp_path):
 def test_the_task_is_guessed_and_labels_are_refused(tmp_path):
     source = write_strings(tmp_path, 12)
     assert guess_task(str(source)) == guess_task(str(tmp_path)) == guess_task("demo:vowel-strings") == TASK.tag
+    assert guess_task(str(source), target=True) == "audio-classification"
     with pytest.raises(UserError, match="--target has no meaning for sound with texts"):
         TASK_DATA[TASK.tag]().read(Request(source=str(source), target="text"))
     with pytest.raises(UserError, match="demo:vowels holds no recordings with texts"):

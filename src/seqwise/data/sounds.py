@@ -12,8 +12,8 @@ from seqwise.core.errors import UserError
 from seqwise.data.readers import MIN_EXAMPLES, check_classes, single_notes
 from seqwise.data.sound_files import SoundColumns, SoundFile, read_sounds
 
-HIGHEST_RATE = 16_000
-"""Samples per second beyond which speech says no more."""
+LOWEST_RATE, HIGHEST_RATE = 2_000, 16_000
+"""Samples per second: below the one mel filters lie between the lines of a spectrum, beyond the other speech says no more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class SoundCorpus:
     Args:
         names: as their source calls them.
         waves: samples (n,) of each, float32.
-        rate: samples per second of all: the most frequent one of the training part, at most 16,000.
+        rate: samples per second of all: the most frequent one of the training part, within 2,000 to 16,000.
         answers: a label or a transcript each.
         groups: what must not be divided between splits, or None.
         given: per recording "train", "validation" or "test" where the user fixed it, else "".
@@ -102,7 +102,8 @@ def _corpus(source: str, kind: str, parts: list[tuple[SoundFile, str]], columns:
     counts = collections.Counter(answers[i] for i in pool) if kind == "labels" else collections.Counter()
     if for_training and kind == "labels":
         check_classes(counts, [(file.source, file.answers) for file in files], files[0].column, "data row", files[0].column != "folder")
-    rate = min(HIGHEST_RATE, collections.Counter(clips[i].rate for i in pool or range(len(clips))).most_common(1)[0][0])
+    usual = collections.Counter(clips[i].rate for i in pool or range(len(clips))).most_common(1)[0][0]
+    rate = min(max(usual, LOWEST_RATE), HIGHEST_RATE)
     return SoundCorpus(
         names=tuple(clip.name for clip in clips),
         waves=tuple(clip.at(rate) for clip in clips),

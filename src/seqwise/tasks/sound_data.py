@@ -46,8 +46,7 @@ class SoundData(TaskData):
             raise UserError(f"--context {context}: recordings are read whole", fix="leave it out, or cut the recordings")
         extractor = self.extractor(corpus, self.frames_per_step(corpus, splits))
         longest = max(extractor.steps(max(len(wave), extractor.least)) for wave in corpus.waves)
-        names = [f"mel {band + 1}, frame {frame + 1}" for frame in range(extractor.frames_per_step) for band in range(MEL_BINS)]
-        return Encoding(None, longest, {"num_input_channels": len(names), "channel_names": names})
+        return Encoding(None, longest, {"num_input_channels": extractor.feature_size})
 
     def frames_per_step(self, corpus: SoundCorpus, splits: Splits) -> int:
         return FRAMES_PER_STEP
