@@ -8,7 +8,8 @@ import soundfile
 
 from seqwise.core.errors import UserError
 from seqwise.data.sound import decode_sound, read_sound, resampled
-from seqwise.data.sound_files import SoundColumns, clean, read_sounds, sound_kind
+from seqwise.data.sound_files import SoundColumns, read_sounds, sound_kind
+from seqwise.data.sound_manifest import clean
 from seqwise.data.sounds import load_sounds
 from sounds import RATE, tone, write_manifest, write_strings, write_tones
 
