@@ -53,6 +53,7 @@ def test_padding_and_batching_change_neither_logits_nor_loss(stack, body, bidire
             assert not logits[mask == 0].any()
         torch.testing.assert_close(row_losses(output.logits, batch["attention_mask"], LABELS, 0), torch.stack(losses))
         assert float(output.loss) == pytest.approx(float(sum(losses)) / 6)
+        assert float(model(**batch, labels=LABELS, num_items_in_batch=9).loss) == pytest.approx(float(sum(losses)) / 9)
         assert most_likely(output.logits, 0) == [most_likely(one.unsqueeze(0), 0)[0] for one in alone]
 
 

@@ -170,6 +170,7 @@ def test_separate_test_files_and_splits_of_a_column(tmp_path):
 
 def test_transcripts_have_single_spaces_and_no_delimiter():
     assert clean(" a|b \n c ") == "a b c"
+    assert clean("e\u0301") == "é"
 
 
 def test_the_hash_is_that_of_the_samples_too(tmp_path, rng):

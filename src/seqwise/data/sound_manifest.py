@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -153,8 +154,8 @@ def _answers(table: Table, column: str | None, kind: str, answered: bool) -> lis
 
 
 def clean(text: str) -> str:
-    """A transcript with single spaces between its words; | is taken for one, since tokenizers of CTC write it so."""
-    return " ".join(text.replace("|", " ").split())
+    """A transcript with composed characters (NFC) and single spaces; | is taken for one, since tokenizers of CTC write it so."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("|", " ").split())
 
 
 def _read(table: Table, column: str) -> list[Clip]:

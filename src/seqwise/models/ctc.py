@@ -37,6 +37,7 @@ class SeqwiseForCTC(SeqwisePreTrainedModel):
         past_key_values: SeqwiseCache | None = None,
         use_cache: bool | None = None,
         output_hidden_states: bool | None = None,
+        num_items_in_batch: Tensor | int | None = None,
         **kwargs,
     ) -> CausalLMOutputWithPast:
         """Logits (B, T, V), zero at padding, whose most likely token so is the blank.
@@ -45,6 +46,7 @@ class SeqwiseForCTC(SeqwisePreTrainedModel):
             input_features, attention_mask, past_key_values, use_cache: as in :class:`SeqwiseModel`.
             labels: (B, L) token ids, negative at padding, for the loss in nats per token of them; a row whose steps are too few for
                 its tokens counts nothing.
+            num_items_in_batch: the count to divide the sum of the losses by in place of this batch's tokens.
         """
         output = self.model(
             attention_mask=attention_mask,
@@ -59,7 +61,8 @@ class SeqwiseForCTC(SeqwisePreTrainedModel):
         loss = None
         if labels is not None:
             losses = row_losses(logits, attention_mask, labels, self.config.pad_token_id)
-            loss = losses.sum() / (labels >= 0).sum().clamp(min=1)
+            tokens = (labels >= 0).sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+            loss = losses.sum() / tokens
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=output.past_key_values, hidden_states=output.hidden_states)
 
 
