@@ -209,3 +209,18 @@ def test_a_comparison_of_causal_models_ends_with_one_that_streams(tmp_path, run_
     for part in np.array_split(wave, 5):
         stream.feed(part)
     assert seqwise.predict(tmp_path / "run" / "best", [wave]) == [{"text": stream.text}]
+
+
+def test_the_head_is_part_of_what_is_counted():
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from seqwise.models.accounting import flops_per_token
+    from seqwise.models.config import SeqwiseConfig
+
+    config = SeqwiseConfig(vocab_size=9, num_input_channels=4, bidirectional=True)
+    model = TASK.build(config)
+    with FlopCounterMode(display=False) as counted:
+        model.lm_head(torch.zeros(5, config.hidden_size))
+    assert 3 * counted.get_total_flops() / 5 == TASK.flops_per_token(config, [5, 7]) - flops_per_token(config, [5, 7])
+    assert TASK.parameters(config).total == sum(parameter.numel() for parameter in model.parameters())

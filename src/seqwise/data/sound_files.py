@@ -39,8 +39,7 @@ def read_sounds(source: str, kind: str, columns: SoundColumns, *, answered: bool
     if source.startswith("demo:"):
         return _demo(source, kind)
     if path.is_dir():
-        manifest = next((path / name for name in MANIFESTS if (path / name).is_file()), None)
-        if manifest is not None:
+        if (manifest := _manifest_in(path)) is not None:
             return read_manifest(str(manifest), kind, columns, answered)
         if columns.group:
             raise UserError(f"--group has no meaning for {source}, a folder without a manifest", fix="leave it out, or write a manifest")
@@ -54,13 +53,12 @@ def read_sounds(source: str, kind: str, columns: SoundColumns, *, answered: bool
 
 
 def sound_kind(source: str) -> str | None:
-    """ "labels" or "texts" where a source is one of recordings, by a look at its first lines or folders; None where it is not."""
+    """Whether a source is one of recordings with "labels" or "texts", by a look at its first rows or folders; None where of neither."""
     if source in DEMOS:
         return DEMOS[source]
     path = Path(source)
     if path.is_dir():
-        manifest = next((path / name for name in MANIFESTS if (path / name).is_file()), None)
-        if manifest is not None:
+        if (manifest := _manifest_in(path)) is not None:
             return sound_kind(str(manifest))
         return "labels" if any(is_sound(found.name) for found in _in_folders(path)) else None
     if not path.is_file():
@@ -70,6 +68,10 @@ def sound_kind(source: str) -> str | None:
         return None
     names = {name.casefold() for name in columns}
     return "texts" if names & set(TEXT_NAMES) and not names & set(TARGET_NAMES) else "labels"
+
+
+def _manifest_in(folder: Path) -> Path | None:
+    return next((folder / name for name in MANIFESTS if (folder / name).is_file()), None)
 
 
 def _first_rows(path: Path) -> dict[str, list[str]]:

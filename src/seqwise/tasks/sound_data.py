@@ -22,7 +22,7 @@ class SoundData(TaskData):
     """Recordings of any length, as log-mel filter banks."""
 
     kind: ClassVar[str]
-    """"labels" or "texts"."""
+    """What answers are: "labels" or "texts", as :func:`~seqwise.data.sound_files.read_sounds` calls them."""
     answer: ClassVar[str]
     """The option that names their column."""
 
