@@ -151,3 +151,29 @@ def test_repeats_count_once_unless_a_blank_stands_between():
     logits = torch.nn.functional.one_hot(path, 4).float()
     assert most_likely(logits, 0) == [[2, 2, 3]]
     assert most_likely(logits[:, 1:], 0, last=2) == [[2, 3]]
+
+
+def test_the_trainer_of_transformers_trains_a_recogniser(tmp_path):
+    from transformers import Trainer, TrainingArguments
+
+    from seqwise.data.speech_set import SpeechSet, collate_speech
+
+    rng = np.random.default_rng(0)
+    tones = {"a": [[3, 0, 0, 0]] * 2 + [[0] * 4], "b": [[0, 3, 0, 0]] * 2 + [[0] * 4]}
+    texts = ["".join(rng.choice(["a", "b"], 3)) for _ in range(24)]
+    rows = [np.concatenate([tones[letter] for letter in text]) + rng.normal(0, 0.1, (9, 4)) for text in texts]
+    examples = SpeechSet.of([row.astype(np.float32) for row in rows], texts, "ab")
+    model = recogniser(["gru"], dtype=torch.float32, vocab_size=4).train()
+    arguments = {"max_steps": 60, "per_device_train_batch_size": 6, "gradient_accumulation_steps": 2, "learning_rate": 1e-2}
+    quiet = {"report_to": [], "use_cpu": True, "remove_unused_columns": False, "save_strategy": "no", "disable_tqdm": True}
+    trainer = Trainer(
+        model,
+        TrainingArguments(str(tmp_path), **arguments, **quiet),
+        train_dataset=list(range(24)),
+        data_collator=lambda chosen: collate_speech(examples, np.array(chosen)),
+    )
+    trainer.train()
+    batch = collate_speech(examples, np.arange(24))
+    with torch.no_grad():
+        output = model.eval()(**batch)
+    assert [examples.written(tokens) for tokens in most_likely(output.logits, 0)] == texts

@@ -20,6 +20,8 @@ LOWEST_RATE, HIGHEST_RATE = 2_000, 16_000
 class SoundCorpus:
     """Recordings at one rate, numbered 0 to n-1 through all sources in the order train, validation, test.
 
+    All of them are kept in memory: 230 MB for an hour at 16,000 Hz.
+
     Args:
         names: as their source calls them.
         waves: samples (n,) of each, float32.
