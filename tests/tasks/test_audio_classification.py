@@ -230,3 +230,12 @@ def test_fsdd_is_read_from_its_zip_with_its_official_test(real_data):
     assert (len(corpus), corpus.rate, corpus.given.count("test"), corpus.classes) == (3000, 8000, 300, tuple("0123456789"))
     guessed = guess_task(str(real_data("fsdd") / "metadata.csv"))
     assert guessed == TASK.tag
+
+
+def test_models_of_text_from_outside_are_refused(tmp_path):
+    from tiny import outside_model, sentences
+
+    folder, source = outside_model(tmp_path / "bert", "bert", "AutoModelForMaskedLM", sentences(60)[0]), write_tones(tmp_path / "data", 20)
+    with pytest.raises(UserError, match="cannot be loaded as AutoModelForAudioClassification"):
+        seqwise.compare(str(source), models=f"lstm,hf:{folder}", size="30k", steps=12, out=tmp_path / "run", console=Console(quiet=True))
+    assert not (tmp_path / "run").exists()
