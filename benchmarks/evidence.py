@@ -19,6 +19,7 @@ from padding import padding
 from pipeline import pipeline
 from runs import REAL_RUNS, real_run
 from series import REFERENCES, etth1, ucr
+from speech import digits, strings
 from speed import speed
 from startup import startup
 
@@ -38,6 +39,8 @@ STEPS: dict[str, Step] = {
     "wikitext2-1h": wikitext,
     **{f"ucr-{name}": functools.partial(ucr, name=name) for name in REFERENCES},
     "etth1": etth1,
+    "fsdd": digits,
+    "digit-strings": strings,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

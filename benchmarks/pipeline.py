@@ -25,6 +25,8 @@ SOURCES = {
     "text-generation": "demo:docs",
     "time-series-classification": "demo:digits",
     "time-series-forecasting": "demo:sunspots",
+    "audio-classification": "demo:vowels",
+    "automatic-speech-recognition": "demo:vowel-strings",
 }
 MODELS, SIZE = ("rnn", "lstm", "gru", "transformer"), 30_000
 """The smallest models, whose steps are the shortest."""
@@ -43,7 +45,7 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     facts = data.encode(corpus, splits, encoding, folder)
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
     shape = Shape(
-        vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
+        vocab_size=encoding.vocab_size,
         config_class=task.config_class,
         settings=encoding.settings,
         embedding_size=embedding_size(SIZE),

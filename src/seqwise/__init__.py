@@ -21,6 +21,9 @@ _PUBLIC = {
     "SeqwiseConfig": "seqwise.models.config",
     "SeqwiseModel": "seqwise.models.backbone",
     "SeqwiseForSequenceClassification": "seqwise.models.heads",
+    "SeqwiseForAudioClassification": "seqwise.models.heads",
+    "SeqwiseForCTC": "seqwise.models.ctc",
+    "SeqwiseFeatureExtractor": "seqwise.models.feature_extraction",
     "SeqwiseForCausalLM": "seqwise.models.causal_lm",
     "UserError": "seqwise.core.errors",
 }

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from seqwise.comparison.folder import read_result
 from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse_latency
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
+from seqwise.data.panels import named_as_forecasts
+from seqwise.data.sound_files import sound_kind
 from seqwise.predictor import auto_class, quiet_libraries
 from seqwise.tasks.task_data import Request
 
@@ -114,15 +117,23 @@ SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
-def guess_task(source: str, options: Mapping[str, Any]) -> str:
+def guess_task(source: str, options: Mapping[str, Any] = MappingProxyType({})) -> str:
     """By the options that only one task has, else by the kind of source.
 
-    Running text (a folder, a demo of it, a file of prose) asks for a language model, all else for labels.
+    Recordings are known by their manifest or folders. Running text (a folder, a demo of it, a file of prose) asks for a language model,
+    all else for labels.
     """
     if source in FORECAST_DEMOS or any(options.get(name) is not None for name in ("horizon", "split", "season")):
         return "time-series-forecasting"
     if options.get("id") is not None or options.get("time") is not None:
         return "time-series-classification"
+    sound = sound_kind(source)
+    if sound is not None:
+        text, target = (options.get(name) is not None for name in ("text", "target"))
+        spoken = text if text != target else sound == "texts"
+        return "automatic-speech-recognition" if spoken else "audio-classification"
+    if named_as_forecasts(source) and options.get("target") is None:
+        return "time-series-forecasting"
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
@@ -175,7 +186,8 @@ def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str,
     """Answers to examples, by a run's recommended model, a model folder or a baseline folder; see ``answers`` of the task's ``Use``.
 
     Args:
-        examples: texts, or series: arrays (T, C), one for each; labels are answered as ``{"label", "probabilities"}``.
+        examples: texts; series: arrays (T, C), one for each; or sounds: paths of files, or samples (n,) at the model's own rate. Labels
+            are answered as ``{"label", "probabilities"}``, what was said as ``{"text"}``.
     """
     from seqwise.predictor import load_predictor
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODEL_FOLDER = "a model folder as a comparison leaves it in best/"
 AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForAudioClassification": "AutoModelForAudioClassification",
+    "ForCTC": "AutoModelForCTC",
     "CausalLM": "AutoModelForCausalLM",
     "LMHeadModel": "AutoModelForCausalLM",
     "ForPrediction": "AutoModelForTimeSeriesPrediction",
@@ -35,7 +37,8 @@ def quiet_libraries() -> None:
 
 
 def load_model(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer of a Hugging Face folder, through the Auto classes; where it reads numbers, what is known of the series.
+    """Model and tokenizer of a Hugging Face folder, through the Auto classes; of sound the feature extractor or the processor instead,
+    of series what the folder says of those it was trained on.
 
     Raises :class:`UserError` for a folder that is damaged or holds neither classifier nor language model; weights are read from
     safetensors only.
@@ -49,13 +52,23 @@ def load_model(folder: Path) -> tuple[Any, Any]:
         model, info = auto.from_pretrained(folder, use_safetensors=True, local_files_only=True, output_loading_info=True)
         if info["missing_keys"]:
             raise ValueError(f"model.safetensors lacks {', '.join(sorted(info['missing_keys'])[:3])}")
-        tokens = getattr(model.config, "num_input_channels", None) is None
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True) if tokens else series_facts(folder / ABOUT)
+        kind = preprocessor_class(model.config)
+        tokenizer = getattr(transformers, kind).from_pretrained(folder, local_files_only=True) if kind else series_facts(folder / ABOUT)
     except Exception as error:  # whatever a damaged file makes the libraries raise
         raise UserError(
             f"{folder} cannot be loaded: {error}", fix="train it again, or take a backup: the files are damaged or of another kind"
         ) from error
     return model.eval(), tokenizer
+
+
+def preprocessor_class(config: Any) -> str | None:
+    """The Auto class of what prepares a model's input; None where it reads a series as it is."""
+    architecture = config.architectures[0]
+    if architecture.endswith("ForCTC"):
+        return "AutoProcessor"
+    if architecture.endswith("ForAudioClassification"):
+        return "AutoFeatureExtractor"
+    return "AutoTokenizer" if getattr(config, "num_input_channels", None) is None else None
 
 
 def auto_class(folder: Path) -> str:
@@ -109,6 +122,10 @@ def load_predictor(source: str) -> "Use":
 def task_of(config: Any) -> str:
     """Which task a model was made for, by its architecture and its input."""
     architecture = config.architectures[0]
+    if architecture.endswith("ForAudioClassification"):
+        return "audio-classification"
+    if architecture.endswith("ForCTC"):
+        return "automatic-speech-recognition"
     if architecture.endswith("ForSequenceClassification"):
         return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
     return "time-series-forecasting" if architecture.endswith("ForPrediction") else "text-generation"

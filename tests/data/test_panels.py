@@ -1,12 +1,15 @@
 """Wide and long tables of series: what is guessed is said, what is wrong is named."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from seqwise.api import guess_task
 from seqwise.core.errors import UserError
 from seqwise.data.figures import airline, sunspots
-from seqwise.data.panels import load_panel
+from seqwise.data.panels import load_panel, named_as_forecasts
 from seqwise.data.panels import written as time_as_text
 from seqwise.data.series_format import SeriesColumns
 
@@ -141,6 +144,25 @@ def test_steps_may_follow_the_rows_whatever_their_times(tmp_path):
     frame = wide().drop(index=[3, 4, 9])
     panel = load_panel(written(frame, tmp_path), SeriesColumns(time="none"))
     assert (panel.names, str(panel.frequency), len(panel.values[0])) == (("load", "temperature"), "every step", 27)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "forecasts"),
+    [
+        ("a.csv", "unique_id,ds,y", True),
+        ("a.tsv", "ds\ty", True),
+        ("a.csv", '"DS";"Y"', True),
+        ("a.csv.gz", "ds,y", True),
+        ("a.csv", "text,label", False),
+        ("a.csv", "date,y", False),
+        ("a.jsonl", "ds,y", False),
+    ],
+)
+def test_tables_for_forecasts_are_known_by_their_columns(tmp_path, name, head, forecasts):
+    data = (head + "\n1,2\n").encode()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert named_as_forecasts(str(tmp_path / name)) == forecasts
+    assert (guess_task(str(tmp_path / name)) == "time-series-forecasting") == forecasts
 
 
 def test_times_are_written_so_that_they_can_be_read_back():

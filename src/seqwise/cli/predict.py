@@ -14,7 +14,11 @@ from seqwise.core.errors import UserError
 def command(
     run: shared.Folder,
     data: Annotated[
-        str, typer.Argument(metavar="FILE|TEXT", help="A file with a text column, a .txt file with a text per line, or one text.")
+        str,
+        typer.Argument(
+            metavar="FILE|TEXT",
+            help="A file with a text column, a .txt file with a text per line, or one text; a sound file, or a folder or a table of them.",
+        ),
     ],
     text: shared.TextColumn = None,
     target: shared.TargetColumn = None,

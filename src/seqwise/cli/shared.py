@@ -10,7 +10,9 @@ import typer
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a folder, hf:NAME[/CONFIG], or demo:NAME."
+        metavar="DATA",
+        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a table of sound files, a folder,"
+        " hf:NAME[/CONFIG], or demo:NAME.",
     ),
 ]
 TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
@@ -25,7 +27,10 @@ Test = Annotated[str | None, typer.Option(help="A file of its own for the test."
 Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]
 Task = Annotated[
     str | None,
-    typer.Option(help="text-classification, text-generation, time-series-classification, time-series-forecasting; guessed if not given."),
+    typer.Option(
+        help="text-classification, text-generation, time-series-classification, time-series-forecasting, audio-classification or"
+        " automatic-speech-recognition; guessed from the kind of data if not given."
+    ),
 ]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the series in a table with a row per step; guessed.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of the time in a table with a row per step; guessed.")]
@@ -46,6 +51,7 @@ Context = Annotated[
     typer.Option(help="Most tokens of an example; the rest is cut. Values that a forecast is made from. Labelled series are read whole."),
 ]
 Tokenizer = Annotated[str, typer.Option(help="auto, words, bytes, characters, bpe or bpe:SIZE; words not for text-generation.")]
+Causal = Annotated[bool, typer.Option("--causal", help="Models read from left to right alone; those of speech can then stream.")]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]

@@ -58,6 +58,30 @@ print(found.quantile_outputs.shape)  # one more for model.config.quantile_levels
 ```
 
 `seqwise predict PATH FILE` goes on from the end of the series in a table.""",
+    "audio-classification": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import soundfile
+from transformers import pipeline
+
+samples, rate = soundfile.read("a.wav")  # one channel, at the rate in preprocessor_config.json
+print(pipeline("audio-classification", "PATH")({"raw": samples, "sampling_rate": rate}))
+```
+
+`seqwise predict PATH a.wav` also takes folders, other rates and several channels.""",
+    "automatic-speech-recognition": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+import soundfile
+from transformers import pipeline
+
+samples, rate = soundfile.read("a.wav")  # one channel, at the rate in preprocessor_config.json
+print(pipeline("automatic-speech-recognition", "PATH")({"raw": samples, "sampling_rate": rate})["text"])
+```
+
+`seqwise predict PATH a.wav` also takes folders, other rates and several channels.""",
     "text-generation": """## How to use it
 
 ```python
@@ -183,6 +207,8 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _reach(task: str, context: int) -> str:
     if task == "text-generation":
         return f"It was trained on windows of {context:,} tokens; what it makes of longer texts was not compared."
+    if task in ("audio-classification", "automatic-speech-recognition"):
+        return f"The longest recording that it was trained and tested on has {context:,} steps."
     if task == "time-series-classification":
         return f"The longest series that it was trained and tested on has {context:,} steps."
     return f"It reads at most {context:,} tokens; the rest of a longer input is cut off."

@@ -36,6 +36,7 @@ OUTSIDE = (
     " and is fine-tuned rather than trained from scratch"
 )
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
+CAUSAL = "every model reads from left to right alone (--causal)"
 REFIT_TIMES = 4
 """Where steps are given: how many times as long as a final run the longer training at the end takes."""
 BASELINE_SECONDS = 1.0
@@ -73,7 +74,7 @@ def make_plan(
         contenders=contenders,
         labels=data.labels(corpus),
         data_sha256=corpus.sha256,
-        vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
+        vocab_size=encoding.vocab_size,
         settings=encoding.settings,
         context=encoding.context,
         batch_size=batch_size,
@@ -198,8 +199,14 @@ def _protocol(
         "schedule": "warm-up, stable, decay",
         "estimate_seconds": choice.estimate_seconds,
         "within_budget": choice.fits,
-        "rules": [*RULES, *task.rules, *([EXTENDED] if choice.extended else []), *([OUTSIDE] if setting.externals else [])],
+        "rules": _rules(setting, choice),
     }
+
+
+def _rules(setting: Setting, choice: Choice) -> list[str]:
+    """What was the same for every model, for readers of a report."""
+    said = {CAUSAL: setting.options.causal, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
+    return [*RULES, *setting.task.rules, *(rule for rule, holds in said.items() if holds)]
 
 
 def _epochs(setting: Setting, choice: Choice, folder: RunFolder, per_epoch: int) -> dict[str, float]:

@@ -45,6 +45,8 @@ class Options(Request, Config):
     max_latency_ms: float | None = None
     max_bytes: int | None = None
     samples: bool = True
+    causal: bool = False
+    """Models that see what came before alone, and so can answer while the input still comes."""
     data_fractions: str | None = None
     """Shares of the training data, ``0.1,0.3,1``, at which every model is trained again."""
     beside: str | None = None

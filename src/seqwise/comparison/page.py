@@ -20,6 +20,8 @@ TASK_SECTIONS = Registry(
         "text-generation": "seqwise.tasks.text_generation_page:sections",
         "time-series-classification": "seqwise.tasks.series_classification_page:sections",
         "time-series-forecasting": "seqwise.tasks.series_forecasting_page:sections",
+        "audio-classification": "seqwise.tasks.audio_classification_page:sections",
+        "automatic-speech-recognition": "seqwise.tasks.speech_recognition_page:sections",
     },
 )
 """Each function takes the result and the style of every model, and returns the sections that only this task has."""

@@ -76,7 +76,7 @@ class Setting:
             layers=options.layers or default_layers(target),
             classes=len(self.labels),
             context=self.context,
-            bidirectional=self.task.bidirectional,
+            bidirectional=self.task.bidirectional and not self.options.causal,
             width=options.width,
         )
         measure, goal = self.parameters, float(target)

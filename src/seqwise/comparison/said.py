@@ -25,7 +25,7 @@ def plan_summary(plan: dict[str, Any]) -> str:
     if tokenizer:
         lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
     else:
-        lines.append(f"{card['length_in']}: {median}; {_width(card)}")
+        lines.append(f"{card['length_in']}: {median}{_width(card)}")
     lines.append(
         f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
         f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
@@ -49,8 +49,8 @@ def plan_summary(plan: dict[str, Any]) -> str:
 def _width(card: dict[str, Any]) -> str:
     """What numbers a step has."""
     if "series" in card:
-        return f"{card['series']['count']:,} {'variables' if card['series']['together'] else 'series'}, {card['frequency']}"
-    return numbers.plural(len(card["channels"]), "channel")
+        return f"; {card['series']['count']:,} {'variables' if card['series']['together'] else 'series'}, {card['frequency']}"
+    return f"; {numbers.plural(len(card['channels']), 'channel')}" if card.get("channels") else ""
 
 
 def _size(protocol: dict[str, Any]) -> str:
@@ -97,6 +97,8 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
     parts = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
+    if options.causal:
+        parts.append("--causal")
     parts.append("--extend-search" if protocol["extended"] else "--no-extend-search")
     parts.append("--refit" if plan["refit"] else "--no-refit")
     return shlex.join(["seqwise", "compare", options.source, *parts])

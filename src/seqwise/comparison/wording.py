@@ -56,6 +56,9 @@ class Metric:
 
 
 METRICS = {
+    "wer": Metric("word error rate", "%", "points", 100, 1, "the errors per word that was said; lower is better", False),
+    "cer": Metric("character error rate", "%", "points", 100, 1, "the errors per character; lower is better", False),
+    "ctc_loss": Metric("loss per character", "nats", "nats", 1, 3, "the surprise at what was said; lower is better", False),
     "accuracy": Metric("accuracy", "%", "points", 100, 1, "the share of examples that are answered correctly"),
     "macro_f1": Metric(
         "macro F1", "%", "points", 100, 1, "the balance of precision and recall, averaged with the same weight for every class"

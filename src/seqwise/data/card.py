@@ -22,8 +22,8 @@ def data_card(corpus: LabelledCorpus, plan: SplitPlan) -> dict[str, Any]:
         "examples": {"total": len(corpus)} | {str(split): len(splits.indices(split)) for split in Split},
         "classes": {label: counts[label] for label in corpus.classes},
         "imbalance": _imbalance(counts, corpus.classes),
-        "duplicates": _duplicates(corpus.keys, corpus.labels),
-        "overlap": _overlap(np.array(corpus.keys, object), plan),
+        "duplicates": duplicates(corpus.keys, corpus.labels),
+        "overlap": overlap(np.array(corpus.keys, object), plan),
         "scheme": plan.scheme,
         "notes": list(corpus.notes),
     }
@@ -34,7 +34,7 @@ def _imbalance(counts: collections.Counter[str], classes: tuple[str, ...]) -> di
     return {"ratio": counts[largest] / counts[smallest], "largest": largest, "smallest": smallest}
 
 
-def _duplicates(keys: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, int]:
+def duplicates(keys: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, int]:
     """``examples``: examples beyond the first of each key. ``conflicting``: keys that carry more than one label."""
     labels_of: dict[str, set[str]] = collections.defaultdict(set)
     for key, label in zip(keys, labels, strict=True):
@@ -42,7 +42,7 @@ def _duplicates(keys: tuple[str, ...], labels: tuple[str, ...]) -> dict[str, int
     return {"examples": len(keys) - len(labels_of), "conflicting": sum(len(found) > 1 for found in labels_of.values())}
 
 
-def _overlap(keys: np.ndarray, plan: SplitPlan) -> dict[str, float]:
+def overlap(keys: np.ndarray, plan: SplitPlan) -> dict[str, float]:
     splits = plan.replicates[0]
     seen = {split: set(keys[splits.indices(split)]) for split in (Split.TRAIN, Split.VALIDATION)}
     test = keys[splits.test]

@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime
+import gzip
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ TIME_SAMPLE = 50
 NO_TIME = "none"
 MANY_NAMES = 12
 LARGEST = 1e150
+LONGEST_HEAD = 65_536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,20 @@ def load_panel(source: str, columns: SeriesColumns | None = None) -> Panel:
     times = _Times.read(table, time)
     panel = _long(table, series, times, columns.target) if series else _wide(table, times, columns.target)
     return dataclasses.replace(panel, sha256=fingerprint([table.sha256, dataclasses.asdict(columns)], 64))
+
+
+def named_as_forecasts(source: str) -> bool:
+    """Whether the first line of a csv or tsv file names columns ds and y, as tables for forecasts do."""
+    path = Path(source)
+    packed = path.suffix.lower() == ".gz"
+    if (path.with_suffix("") if packed else path).suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            names = file.readline(LONGEST_HEAD).decode("utf-8-sig", "replace").casefold()
+    except (OSError, EOFError):  # whoever reads it says so
+        return False
+    return {"ds", "y"} <= {name.strip().strip('"') for name in names.replace("\t", ",").replace(";", ",").split(",")}
 
 
 def _series_column(table: Table) -> str | None:

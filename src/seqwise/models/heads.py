@@ -40,3 +40,9 @@ class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=tuple(padding.unpack(x) for x in hidden) if wanted else None
         )
+
+
+class SeqwiseForAudioClassification(SeqwiseForSequenceClassification):
+    """The same of sound, whose ``input_features`` a feature extractor makes."""
+
+    main_input_name = "input_features"

@@ -17,14 +17,42 @@ def register_config() -> None:
     AutoConfig.register(SeqwiseConfig.model_type, SeqwiseConfig, exist_ok=True)
 
 
+def register_feature_extractor() -> None:
+    """``AutoFeatureExtractor``; doing it again changes nothing."""
+    from transformers import AutoFeatureExtractor
+
+    from seqwise.models.config import SeqwiseConfig
+    from seqwise.models.feature_extraction import SeqwiseFeatureExtractor
+
+    AutoFeatureExtractor.register(SeqwiseConfig, SeqwiseFeatureExtractor, exist_ok=True)
+
+
+def register_processor() -> None:
+    """``AutoProcessor``; doing it again changes nothing."""
+    from transformers import AutoProcessor
+
+    from seqwise.models.config import SeqwiseConfig
+    from seqwise.models.speech_processor import SeqwiseProcessor
+
+    AutoProcessor.register(SeqwiseConfig, SeqwiseProcessor, exist_ok=True)
+
+
 def register() -> None:
     """All Auto classes; doing it again changes nothing."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoModelForTimeSeriesPrediction
+    from transformers import (
+        AutoModel,
+        AutoModelForAudioClassification,
+        AutoModelForCausalLM,
+        AutoModelForCTC,
+        AutoModelForSequenceClassification,
+        AutoModelForTimeSeriesPrediction,
+    )
 
     from seqwise.models.backbone import SeqwiseModel
     from seqwise.models.causal_lm import SeqwiseForCausalLM
     from seqwise.models.config import SeqwiseConfig
-    from seqwise.models.heads import SeqwiseForSequenceClassification
+    from seqwise.models.ctc import SeqwiseForCTC
+    from seqwise.models.heads import SeqwiseForAudioClassification, SeqwiseForSequenceClassification
     from seqwise.models.prediction import SeqwiseForPrediction
 
     register_config()
@@ -32,11 +60,15 @@ def register() -> None:
     AutoModelForCausalLM.register(SeqwiseConfig, SeqwiseForCausalLM, exist_ok=True)
     AutoModelForSequenceClassification.register(SeqwiseConfig, SeqwiseForSequenceClassification, exist_ok=True)
     AutoModelForTimeSeriesPrediction.register(SeqwiseConfig, SeqwiseForPrediction, exist_ok=True)
+    AutoModelForAudioClassification.register(SeqwiseConfig, SeqwiseForAudioClassification, exist_ok=True)
+    AutoModelForCTC.register(SeqwiseConfig, SeqwiseForCTC, exist_ok=True)
 
 
 AFTER_LOADING: dict[str, Callable[[], None]] = {
     "transformers.models.auto.configuration_auto": register_config,
     "transformers.models.auto.modeling_auto": register,
+    "transformers.models.auto.feature_extraction_auto": register_feature_extractor,
+    "transformers.models.auto.processing_auto": register_processor,
 }
 
 

@@ -9,6 +9,8 @@ TASKS = Registry(
         "time-series-classification": "seqwise.tasks.series_classification:TimeSeriesClassification",
         "text-generation": "seqwise.tasks.text_generation:TextGeneration",
         "time-series-forecasting": "seqwise.tasks.series_forecasting:TimeSeriesForecasting",
+        "audio-classification": "seqwise.tasks.audio_classification:AudioClassification",
+        "automatic-speech-recognition": "seqwise.tasks.speech_recognition:SpeechRecognition",
     },
 )
 TASK_DATA = Registry(
@@ -18,6 +20,8 @@ TASK_DATA = Registry(
         "time-series-classification": "seqwise.tasks.labelled_series:LabelledSeries",
         "text-generation": "seqwise.tasks.running_text:RunningText",
         "time-series-forecasting": "seqwise.tasks.series_panels:SeriesPanels",
+        "audio-classification": "seqwise.tasks.labelled_sounds:LabelledSounds",
+        "automatic-speech-recognition": "seqwise.tasks.transcribed_sounds:TranscribedSounds",
     },
 )
 """The data half of each task, which imports no torch."""
@@ -27,6 +31,8 @@ USES = Registry(
         "text-classification": "seqwise.tasks.text_classification_use:TextClassifier",
         "time-series-classification": "seqwise.tasks.series_classification_use:SeriesClassifier",
         "time-series-forecasting": "seqwise.tasks.series_forecasting_use:Forecaster",
+        "audio-classification": "seqwise.tasks.audio_classification_use:AudioClassifier",
+        "automatic-speech-recognition": "seqwise.tasks.speech_recognition_use:SpeechRecogniser",
     },
 )
 """What a finished model of a task is used through, but for ``seqwise generate``."""

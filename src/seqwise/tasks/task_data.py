@@ -75,11 +75,17 @@ class Encoding:
         tokenizer: of texts; None for numbers.
         context: the longest input.
         settings: what every model's configuration says of the input.
+        answer_tokens: kinds of tokens of an answer, where the input has none.
     """
 
     tokenizer: TokenizerPlan | None
     context: int
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    answer_tokens: int = 1
+
+    @property
+    def vocab_size(self) -> int:
+        return self.tokenizer.vocab_size if self.tokenizer else self.answer_tokens
 
 
 @dataclasses.dataclass(frozen=True)

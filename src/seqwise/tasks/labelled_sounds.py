@@ -1,0 +1,33 @@
+"""Recordings with a label each: what classification of sound reads, splits and encodes."""
+
+from pathlib import Path
+from typing import Any
+
+from seqwise.data.batching import CutShare, SequenceSet
+from seqwise.data.card import data_card
+from seqwise.data.readers import label_ids
+from seqwise.data.sounds import SoundCorpus
+from seqwise.data.splits import Split, SplitPlan, Splits
+from seqwise.tasks.sound_data import SoundData
+from seqwise.tasks.task_data import EncodedFacts, Encoding
+
+
+class LabelledSounds(SoundData):
+    examples = SequenceSet
+    kind = "labels"
+    answer = "target"
+
+    def labels(self, corpus: SoundCorpus) -> tuple[str, ...]:
+        return corpus.classes
+
+    def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
+        extractor, labels, found = self.encoded_extractor(corpus, encoding), label_ids(corpus), {}
+        extractor.save_pretrained(folder / "preprocessor")
+        for split in Split:
+            indices = splits.indices(split)
+            found[split] = SequenceSet.from_arrays([extractor.features(corpus.waves[i]) for i in indices], labels[indices])
+            found[split].save(folder / f"{split}.safetensors")
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+
+    def card(self, corpus: SoundCorpus, plan: SplitPlan) -> dict[str, Any]:
+        return data_card(corpus, plan) | {"length_in": "steps", "counted": "recordings"}
