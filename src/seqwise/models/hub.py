@@ -13,23 +13,28 @@ def register_config() -> None:
     from transformers import AutoConfig
 
     from seqwise.models.config import SeqwiseConfig
+    from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 
-    AutoConfig.register(SeqwiseConfig.model_type, SeqwiseConfig, exist_ok=True)
+    for config in (SeqwiseConfig, SeqwiseSeq2SeqConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def register() -> None:
     """All Auto classes; doing it again changes nothing."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
     from seqwise.models.backbone import SeqwiseModel
     from seqwise.models.causal_lm import SeqwiseForCausalLM
     from seqwise.models.config import SeqwiseConfig
     from seqwise.models.heads import SeqwiseForSequenceClassification
+    from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
+    from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 
     register_config()
     AutoModel.register(SeqwiseConfig, SeqwiseModel, exist_ok=True)
     AutoModelForCausalLM.register(SeqwiseConfig, SeqwiseForCausalLM, exist_ok=True)
     AutoModelForSequenceClassification.register(SeqwiseConfig, SeqwiseForSequenceClassification, exist_ok=True)
+    AutoModelForSeq2SeqLM.register(SeqwiseSeq2SeqConfig, SeqwiseForSeq2SeqLM, exist_ok=True)
 
 
 AFTER_LOADING: dict[str, Callable[[], None]] = {
