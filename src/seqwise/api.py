@@ -109,14 +109,17 @@ def make_options(source: str, **values: Any) -> Options:
 
 TEXT_DEMOS = ("demo:python", "demo:docs")
 SERIES_DEMOS = ("demo:digits",)
+PAIR_DEMOS = ("demo:dates",)
 SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
 
 def guess_task(source: str) -> str:
-    """Running text by its kind of source (a folder, a demo of it, a file of prose) asks for a language model; all else for labels."""
+    """Two parallel files ask for translation; a folder, a demo of running text or a file of prose for a language model; else for labels."""
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
+    if source in PAIR_DEMOS or ("," in source and all(Path(name).is_file() for name in source.split(","))):
+        return "translation"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
     return "text-generation" if running else "text-classification"
 

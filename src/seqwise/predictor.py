@@ -16,6 +16,7 @@ AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
     "CausalLM": "AutoModelForCausalLM",
     "LMHeadModel": "AutoModelForCausalLM",
+    "ForSeq2SeqLM": "AutoModelForSeq2SeqLM",
 }
 """By the end of an architecture's name."""
 
@@ -66,7 +67,7 @@ def auto_class(folder: Path) -> str:
     for ending, auto in AUTO_CLASSES.items():
         if architecture.endswith(ending):
             return auto
-    raise UserError(f"{folder} holds a {architecture}", expected="a classifier or a causal language model")
+    raise UserError(f"{folder} holds a {architecture}", expected="a classifier, a translator or a causal language model")
 
 
 def _require(folder: Path, *names: str) -> None:
@@ -109,7 +110,7 @@ def task_of(config: Any) -> str:
     architecture = config.architectures[0]
     if architecture.endswith("ForSequenceClassification"):
         return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
-    return "text-generation"
+    return "translation" if architecture.endswith("ForSeq2SeqLM") else "text-generation"
 
 
 def _recommended_folder(run: Path) -> str:

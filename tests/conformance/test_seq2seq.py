@@ -137,7 +137,9 @@ def test_rows_without_tokens_are_finite_and_every_parameter_has_a_gradient(stack
     output.loss.backward()
     assert torch.isfinite(output.loss)
     for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and torch.isfinite(parameter.grad).all() and parameter.grad.abs().max() > 0, name
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, name
 
 
 @pytest.mark.parametrize(("stack", "body", "cross"), EVERY, ids=label)

@@ -10,11 +10,16 @@ import typer
 Data = Annotated[
     str,
     typer.Argument(
-        metavar="DATA", help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a folder, hf:NAME[/CONFIG], or demo:NAME."
+        metavar="DATA",
+        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), two parallel files as FILE,FILE, a folder,"
+        " hf:NAME[/CONFIG], or demo:NAME.",
     ),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
-TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label; guessed if not given.")]
+TextColumn = Annotated[
+    str | None,
+    typer.Option("--text", "--source-column", help="Column of the text, or of the source of a translation; guessed if not given."),
+]
+TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label, or of the translation; guessed if not given.")]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")
 ]
@@ -25,7 +30,9 @@ Test = Annotated[str | None, typer.Option(help="A file of its own for the test."
 Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]
 Task = Annotated[
     str | None,
-    typer.Option(help="text-classification, text-generation or time-series-classification; guessed from the kind of data if not given."),
+    typer.Option(
+        help="text-classification, text-generation, time-series-classification or translation; guessed from the kind of data if not given."
+    ),
 ]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the series in a table with a row per step; guessed.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column of the time in a table with a row per step; guessed.")]

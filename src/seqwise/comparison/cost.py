@@ -116,7 +116,7 @@ def measure_costs(
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,
             "flop_utilisation": rates[name] * flops / peak,
-            "state_bytes": None if outside or model.config.bidirectional else _states(model),
+            "state_bytes": None if outside or model.config.bidirectional or model.config.is_encoder_decoder else _states(model),
         }
     costs |= {name: measure_baseline(Path(place), task, name, examples) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}

@@ -17,7 +17,12 @@ from seqwise.data.delimited import Delimited, parse_csv, parse_tsv
 
 DEMOS = Registry(
     "demo",
-    {"docstrings": "seqwise.data.demos:docstrings", "docs": "seqwise.data.demos:docs", "python": "seqwise.data.demos:python"},
+    {
+        "docstrings": "seqwise.data.demos:docstrings",
+        "docs": "seqwise.data.demos:docs",
+        "python": "seqwise.data.demos:python",
+        "dates": "seqwise.data.dates:dates",
+    },
 )
 
 

@@ -8,6 +8,7 @@ TASKS = Registry(
         "text-classification": "seqwise.tasks.text_classification:TextClassification",
         "time-series-classification": "seqwise.tasks.series_classification:TimeSeriesClassification",
         "text-generation": "seqwise.tasks.text_generation:TextGeneration",
+        "translation": "seqwise.tasks.translation:Translation",
     },
 )
 TASK_DATA = Registry(
@@ -16,6 +17,7 @@ TASK_DATA = Registry(
         "text-classification": "seqwise.tasks.labelled_texts:LabelledTexts",
         "time-series-classification": "seqwise.tasks.labelled_series:LabelledSeries",
         "text-generation": "seqwise.tasks.running_text:RunningText",
+        "translation": "seqwise.tasks.parallel_texts:ParallelTexts",
     },
 )
 """The data half of each task, which imports no torch."""
@@ -24,6 +26,7 @@ USES = Registry(
     {
         "text-classification": "seqwise.tasks.text_classification_use:TextClassifier",
         "time-series-classification": "seqwise.tasks.series_classification_use:SeriesClassifier",
+        "translation": "seqwise.tasks.translation_use:Translator",
     },
 )
 """What a finished model of a task is used through, but for ``seqwise generate``."""

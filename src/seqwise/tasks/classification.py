@@ -107,16 +107,7 @@ class Classification(Task):
         self, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
     ) -> dict[str, Any]:
         """The primary metric in buckets of test examples of similar length."""
-        edges = np.unique(np.quantile(np.concatenate(lengths), np.linspace(0, 1, LENGTH_BUCKETS + 1)).astype(int))
-        found = []
-        for low, high in itertools.pairwise(edges):
-            top = high if high == edges[-1] else high - 1
-            inside = [(values >= low) & (values <= top) for values in lengths]
-            if min(mask.sum() for mask in inside) < 2:
-                continue
-            unit = [self.unit_scores(v[m], y[m]) for v, y, m in zip(outputs, truths, inside, strict=True)]
-            found.append({"from": int(low), "to": int(top), "examples": [int(mask.sum()) for mask in inside]} | estimate(unit))
-        return {"by_length": found}
+        return quality_by_length(self, outputs, truths, lengths, estimate)
 
 
 class ExampleFeed:
@@ -155,3 +146,19 @@ def class_results(outputs: np.ndarray, labels: np.ndarray, names: tuple[str, ...
         for i, name in enumerate(names)
     ]
     return {"labels": list(names), "confusion": confusion.tolist(), "per_class": per_class}
+
+
+def quality_by_length(
+    task: Task, outputs: list[np.ndarray], truths: list[np.ndarray], lengths: list[np.ndarray], estimate: Estimator
+) -> dict[str, Any]:
+    """The primary metric of a task in buckets of test examples of similar length. Arguments are per replicate."""
+    edges = np.unique(np.quantile(np.concatenate(lengths), np.linspace(0, 1, LENGTH_BUCKETS + 1)).astype(int))
+    found = []
+    for low, high in itertools.pairwise(edges):
+        top = high if high == edges[-1] else high - 1
+        inside = [(values >= low) & (values <= top) for values in lengths]
+        if min(mask.sum() for mask in inside) < 2:
+            continue
+        unit = [task.unit_scores(v[m], y[m]) for v, y, m in zip(outputs, truths, inside, strict=True)]
+        found.append({"from": int(low), "to": int(top), "examples": [int(mask.sum()) for mask in inside]} | estimate(unit))
+    return {"by_length": found}
