@@ -29,7 +29,7 @@ class PairSet(Arrays):
     """Encoded pairs: source i is ``source[source_offsets[i]:source_offsets[i + 1]]``, and so on.
 
     Args:
-        source, target: int32 token ids of all pairs; a target ends with [EOS] unless it was cut.
+        source, target: int32 token ids of all pairs; each ends with [EOS], but for a target that was cut.
         reference: uint8, the targets as they were written, in UTF-8.
         source_offsets, target_offsets, reference_offsets: int64 [n + 1].
         special: int64 [3], the tokens of padding, of the beginning and of the end.
@@ -128,28 +128,30 @@ def choose_pair_tokenizer(sources: Sequence[str], targets: Sequence[str], reques
 
 
 def pair_tokenizer(plan: TokenizerPlan, sources: Sequence[str], targets: Sequence[str], context: int) -> "PreTrainedTokenizerBase":
-    """Trained on both sides, with [BOS] and [EOS] as two further entries."""
+    """Trained on both sides, with [BOS] and [EOS] as two further entries; every text ends with [EOS]."""
+    from tokenizers.processors import TemplateProcessing
+
     tokenizer = train_tokenizer(plan, [*sources, *targets], context)
     tokenizer.add_special_tokens(SPECIAL)
+    ending = [(tokenizer.eos_token, tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A [EOS]", pair="$A [EOS] $B [EOS]", special_tokens=ending)
     return tokenizer
 
 
 def encode_pairs(
     tokenizer: "PreTrainedTokenizerBase", sources: Sequence[str], targets: Sequence[str], context: int
 ) -> tuple[PairSet, CutShare]:
-    """Encode both sides, keep the first ``context`` tokens of each, and say how much of the sources that cuts.
+    """Encode both sides, keep ``context`` tokens of each, and say how much of the sources that cuts.
 
-    A target ends with [EOS], within the ``context``. A source without tokens is one [UNK].
+    A source that is cut ends with [EOS] all the same; a target does not, for that would teach to end too early.
     """
-    ids = [_encoded(tokenizer, texts) for texts in (sources, targets)]
-    read = [row or [tokenizer.unk_token_id] for row in ids[0]]
+    read, written = (_encoded(tokenizer, texts) for texts in (sources, targets))
     lengths = np.array([len(row) for row in read], np.int64)
     over = np.maximum(lengths - context, 0)
     cut = CutShare(float(np.mean(over > 0)), float(over.sum() / lengths.sum())) if len(read) else CutShare(0.0, 0.0)
-    written = [[*row, tokenizer.eos_token_id][:context] for row in ids[1]]
     pairs = PairSet.from_rows(
-        [np.asarray(row[:context]) for row in read],
-        [np.asarray(row) for row in written],
+        [np.asarray([*row[: min(len(row), context) - 1], tokenizer.eos_token_id]) for row in read],
+        [np.asarray(row[:context]) for row in written],
         [np.frombuffer(text.encode(), np.uint8) for text in targets],
         special=np.array([tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id]),
         tokenizer=np.frombuffer(tokenizer.backend_tokenizer.to_str().encode(), np.uint8),
@@ -160,7 +162,7 @@ def encode_pairs(
 def _encoded(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> list[list[int]]:
     if not len(texts):
         return []
-    return tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    return tokenizer(list(texts), return_attention_mask=False, verbose=False)["input_ids"]
 
 
 def collate_pairs(pairs: PairSet, indices: np.ndarray) -> dict[str, "torch.Tensor"]:

@@ -60,7 +60,7 @@ def _alignments(task: Task, folder: Path, pairs: Sequence[tuple[str, str]]) -> l
 
     model, tokenizer, found = task.load(folder), _tokenizer(folder), []
     for source, _ in pairs:
-        ids = tokenizer(source, add_special_tokens=False, return_tensors="pt").input_ids
+        ids = tokenizer(source, return_tensors="pt").input_ids
         if len(found) == DRAWN or not 2 <= ids.shape[1] <= LONGEST_DRAWN:
             continue
         with torch.inference_mode():

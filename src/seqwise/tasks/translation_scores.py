@@ -48,11 +48,12 @@ def score_rows(translations: Sequence[str], references: Sequence[str]) -> np.nda
 
 
 def _character_counts(said: str, meant: str) -> list[int]:
+    """Without spaces. n-grams longer than the reference count for nothing, as in SacreBLEU."""
     ours, theirs = "".join(said.split()), "".join(meant.split())
     found: list[list[int]] = [[], [], []]
     for n in range(1, CHARACTERS + 1):
         a, b = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (ours, theirs))
-        for counts, value in zip(found, (a.total(), b.total(), (a & b).total()), strict=True):
+        for counts, value in zip(found, (a.total() if b else 0, b.total(), (a & b).total()), strict=True):
             counts.append(value)
     return found[0] + found[1] + found[2]
 
