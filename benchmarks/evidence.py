@@ -21,6 +21,7 @@ from runs import REAL_RUNS, real_run
 from series import REFERENCES, ucr
 from speed import speed
 from startup import startup
+from translation import dates, multi30k
 
 Step = Callable[[Bench], Findings]
 
@@ -37,6 +38,8 @@ STEPS: dict[str, Step] = {
     "nanogpt": nanogpt,
     "wikitext2-1h": wikitext,
     **{f"ucr-{name}": functools.partial(ucr, name=name) for name in REFERENCES},
+    "dates-quick": dates,
+    "multi30k-2h": multi30k,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

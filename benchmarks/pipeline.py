@@ -20,7 +20,12 @@ from seqwise.tasks import TASKS
 from seqwise.tasks.task_data import Request
 from seqwise.training.loop import Trainer, TrainingConfig
 
-SOURCES = {"text-classification": "demo:docstrings", "text-generation": "demo:docs", "time-series-classification": "demo:digits"}
+SOURCES = {
+    "text-classification": "demo:docstrings",
+    "text-generation": "demo:docs",
+    "time-series-classification": "demo:digits",
+    "translation": "demo:dates",
+}
 MODELS, SIZE = ("rnn", "lstm", "gru", "transformer"), 30_000
 """The smallest models, whose steps are the shortest."""
 ENDLESS = 10**9
@@ -39,7 +44,8 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
     shape = Shape(
         vocab_size=encoding.tokenizer.vocab_size if encoding.tokenizer else 1,
-        channels=encoding.channels and len(encoding.channels),
+        config_class=task.config_class,
+        settings=encoding.settings,
         embedding_size=embedding_size(SIZE),
         layers=default_layers(SIZE),
         classes=len(data.labels(corpus)),
@@ -48,7 +54,8 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     )
     found = {}
     for name in MODELS:
-        config = solve(parse_contenders((name,))[0], shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(SIZE))
+        contender = task.contender(parse_contenders((name,))[0])
+        config = solve(contender, shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(SIZE))
         for setting, value in task.input_settings(train).items():
             setattr(config, setting, value)
         feed = task.feed(train, validation, batch_size=data.default_batch_size(facts.lengths), seed=0)

@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 import seqwise
+from seqwise.api import guess_task
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.core.errors import UserError
 from seqwise.data.pair_set import PairSet, encode_pairs, pair_tokenizer
@@ -135,6 +136,12 @@ def test_predict_on_the_command_line(finished_pairs, run_cli, tmp_path):
     assert (code, json.loads(out)) == (0, [{"source": "red dog"} | seqwise.predict(best, "red dog")[0]])
 
 
+def test_a_translator_does_not_write_on(finished_pairs, run_cli):
+    code, _, err = run_cli("generate", finished_pairs.path, "red dog")
+    assert code == 2
+    assert "holds no language model but a SeqwiseForSeq2SeqLM" in err
+
+
 def test_a_source_beyond_the_longest_input_is_cut_and_that_is_said(finished_pairs, run_cli):
     long = "red dog " * 400
     code, out, err = run_cli("predict", finished_pairs.path / "best", long, "--json")
@@ -218,6 +225,46 @@ def test_a_translator_learns_to_translate(pairs):
             optimizer.step()
         model.eval()
         assert TASK.metrics(TASK.outputs(model, pairs, final=True), pairs.truth)["exact_match"] > 0.9
+
+
+def test_batches_are_mostly_real_tokens_and_the_same_for_every_model():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(5, 40, 3000)
+    sources, targets = ([rng.integers(4, 99, size) for size in np.maximum(2, sizes + rng.integers(-3, 4, 3000))] for _ in range(2))
+    many = PairSet.from_rows(sources, targets, sources, special=np.array([0, 2, 3]), tokenizer=np.zeros(0, np.uint8))
+    feed, again = (TASK.feed(many, many, batch_size=64, seed=5) for _ in range(2))
+    real = total = 0
+    for step in range(feed.batches.per_epoch):
+        batch, other = feed.batch(step), again.batch(step)
+        assert all(torch.equal(batch[name], other[name]) for name in batch)
+        real += int(batch["attention_mask"].sum() + (batch["labels"] != -100).sum())
+        total += batch["attention_mask"].numel() + batch["labels"].numel()
+    assert real == many.lengths.sum() + many.target_lengths.sum()
+    assert real > 0.85 * total
+
+
+def test_two_parallel_files_and_the_demo_of_dates_ask_for_translation(tmp_path):
+    for name in ("a.en", "a.xx"):
+        (tmp_path / name).write_text("x\n")
+    assert guess_task("demo:dates") == guess_task(f"{tmp_path / 'a.en'},{tmp_path / 'a.xx'}") == "translation"
+    assert guess_task(f"{tmp_path / 'a.en'},no.xx") == "text-classification"
+
+
+def test_a_real_corpus_is_read_and_comes_back_whole(real_data):
+    folder = real_data("multi30k_en_de")
+    files = {"validation": str(folder / "validation.parquet"), "test": str(folder / "test_2016_flickr.parquet")}
+    data = TASK_DATA[TASK.tag]()
+    corpus = data.read(Request(source=str(folder / "train.parquet"), **files))
+    splits = data.split(corpus, replicates=2, seed=0).replicates[1]
+    assert (corpus.source_column, corpus.target_column) == ("en", "de")
+    assert data.counts(splits) == {"train": 29000, "validation": 1014, "test": 1000}
+    encoding = data.choose_encoding(corpus, splits, tokenizer="auto", context=None)
+    sources, targets = ([texts[i] for i in splits.train] for texts in (corpus.sources, corpus.targets))
+    plan = TokenizerPlan(**{**vars(encoding.tokenizer), "vocab_size": encoding.tokenizer.vocab_size - 2})
+    references = [corpus.targets[i] for i in splits.test]
+    pairs, _ = encode_pairs(pair_tokenizer(plan, sources, targets, 512), [corpus.sources[i] for i in splits.test], references, 512)
+    edges = pairs.target_offsets
+    assert pairs.decoded([pairs.target[edges[i] : edges[i + 1]].tolist() for i in range(len(pairs))]) == references
 
 
 def test_plus_attention_is_cross_attention():

@@ -35,7 +35,7 @@ def _alignments(found: Mapping[str, Any]) -> Section:
     if not rows:
         return Section("alignments", title)
     intro = (
-        f"Each row is a token that {found['aligned_by']} writes; the colour says how much it reads of each token of the source as it does:"
+        f"Each row is a token that {found['aligned_by']} writes; the stronger the colour, the more it then reads of that token of the source:"
         " the weights of its cross-attention, the mean over heads and blocks. Every row sums to 1. This describes; it explains no answer."
     )
     return Section("alignments", title, intro, tuple(_figure(row, place) for place, row in enumerate(rows, 1)))
@@ -52,7 +52,7 @@ def _figure(row: Mapping[str, Any], place: int) -> Figure:
 
 def _cell(row: Mapping[str, Any], i: int, j: int) -> MatrixCell:
     weight = row["weights"][i][j]
-    return MatrixCell("", weight, f"writing {row['target'][i]}, {weight:.0%} of what is read is {row['source'][j]}")
+    return MatrixCell("", weight**0.5, f"writing {row['target'][i]}, {weight:.0%} of what is read is {row['source'][j]}")
 
 
 def _signatures(found: Mapping[str, Any]) -> Section:
