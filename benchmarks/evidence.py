@@ -22,6 +22,7 @@ from series import REFERENCES, etth1, ucr
 from speech import digits, strings
 from speed import speed
 from startup import startup
+from translation import dates, multi30k
 
 Step = Callable[[Bench], Findings]
 
@@ -41,6 +42,8 @@ STEPS: dict[str, Step] = {
     "etth1": etth1,
     "fsdd": digits,
     "digit-strings": strings,
+    "dates-quick": dates,
+    "multi30k-2h": multi30k,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

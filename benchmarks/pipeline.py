@@ -27,6 +27,7 @@ SOURCES = {
     "time-series-forecasting": "demo:sunspots",
     "audio-classification": "demo:vowels",
     "automatic-speech-recognition": "demo:vowel-strings",
+    "translation": "demo:dates",
 }
 MODELS, SIZE = ("rnn", "lstm", "gru", "transformer"), 30_000
 """The smallest models, whose steps are the shortest."""
@@ -56,7 +57,8 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     )
     found = {}
     for name in MODELS:
-        config = solve(parse_contenders((name,))[0], shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(SIZE))
+        contender = task.contender(parse_contenders((name,))[0])
+        config = solve(contender, shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(SIZE))
         for setting, value in task.input_settings(train).items():
             setattr(config, setting, value)
         feed = task.feed(train, validation, batch_size=data.default_batch_size(facts.lengths), seed=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny import CONFIGURATIONS, REPLICATES, STEPS, daily, sentences, waves, write_csv, write_npz
+from tiny import CONFIGURATIONS, REPLICATES, STEPS, daily, sentences, waves, word_pairs, write_csv, write_npz, write_pairs
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +110,30 @@ def finished_series(shared_folder):
             out=shared_folder / "run-series",
             console=Console(quiet=True),
             command="seqwise compare tiny.npz",
+            **settings,
+        )
+
+
+@pytest.fixture(scope="session")
+def finished_pairs(shared_folder):
+    """A finished comparison of three translators on pairs made here. Not to be changed; copy its folder first."""
+    from rich.console import Console
+
+    import seqwise
+
+    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
+    with (shared_folder / "pairs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = shared_folder / "pairs.csv"
+        if not path.exists():
+            write_pairs(path, *word_pairs(300))
+        return seqwise.compare(
+            str(path),
+            task="translation",
+            models="lstm,lstm+attention,transformer",
+            out=shared_folder / "run-pairs",
+            console=Console(quiet=True),
+            command="seqwise compare pairs.csv --task translation",
             **settings,
         )
 

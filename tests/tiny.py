@@ -92,3 +92,21 @@ def write_npz(path: Path, series: list[np.ndarray], labels: list[str]) -> Path:
         row[: len(values)] = values
     np.savez(path, X=padded, y=np.array(labels), lengths=lengths)
     return path
+
+
+WORDS = {"red": "rot", "big": "gross", "dog": "Hund", "cat": "Katze", "runs": "rennt", "sees": "sieht", "now": "jetzt", "well": "gut"}
+
+
+def word_pairs(count: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Sources of 2 to 5 words, all different, and the same words in another language, the last one first."""
+    rng, found = np.random.default_rng(seed), {}
+    while len(found) < count:
+        words = list(rng.choice(list(WORDS), rng.integers(2, 6)))
+        found[" ".join(words)] = " ".join(WORDS[word] for word in reversed(words))
+    return list(found), list(found.values())
+
+
+def write_pairs(path: Path, sources: list[str], targets: list[str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([["en", "xx"], *zip(sources, targets, strict=True)])
+    return path

@@ -113,6 +113,7 @@ def make_options(source: str, **values: Any) -> Options:
 TEXT_DEMOS = ("demo:python", "demo:docs")
 FORECAST_DEMOS = ("demo:airline", "demo:sunspots")
 SERIES_DEMOS = ("demo:digits",)
+PAIR_DEMOS = ("demo:dates",)
 SERIES_FILES = (".ts", ".npz", ".ts.gz", ".npz.gz")
 TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 
@@ -120,8 +121,8 @@ TEXT_FILES = (".md", ".rst", ".text", ".md.gz", ".rst.gz", ".text.gz")
 def guess_task(source: str, options: Mapping[str, Any] = MappingProxyType({})) -> str:
     """By the options that only one task has, else by the kind of source.
 
-    Recordings are known by their manifest or folders. Running text (a folder, a demo of it, a file of prose) asks for a language model,
-    all else for labels.
+    Recordings are known by their manifest or folders, translation by two parallel files. Running text (a folder, a demo of it, a file of
+    prose) asks for a language model, all else for labels.
     """
     if source in FORECAST_DEMOS or any(options.get(name) is not None for name in ("horizon", "split", "season")):
         return "time-series-forecasting"
@@ -136,6 +137,8 @@ def guess_task(source: str, options: Mapping[str, Any] = MappingProxyType({})) -
         return "time-series-forecasting"
     if source in SERIES_DEMOS or source.lower().endswith(SERIES_FILES):
         return "time-series-classification"
+    if source in PAIR_DEMOS or ("," in source and all(Path(name).is_file() for name in source.split(","))):
+        return "translation"
     running = source in TEXT_DEMOS or source.lower().endswith(TEXT_FILES) or Path(source).is_dir()
     return "text-generation" if running else "text-classification"
 

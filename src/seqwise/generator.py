@@ -72,8 +72,8 @@ def load_language_model(source: str) -> tuple[Any, Any]:
     quiet_libraries()
     folder = model_folder(source)
     model, tokenizer = load_model(folder)
-    if not model.can_generate():
-        raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix="`seqwise predict` uses a classifier")
+    if not model.can_generate() or model.config.is_encoder_decoder:
+        raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix="`seqwise predict` uses it")
     return model, tokenizer
 
 

@@ -20,6 +20,7 @@ AUTO_CLASSES = {
     "CausalLM": "AutoModelForCausalLM",
     "LMHeadModel": "AutoModelForCausalLM",
     "ForPrediction": "AutoModelForTimeSeriesPrediction",
+    "ForSeq2SeqLM": "AutoModelForSeq2SeqLM",
 }
 """By the end of an architecture's name."""
 
@@ -81,7 +82,7 @@ def auto_class(folder: Path) -> str:
     for ending, auto in AUTO_CLASSES.items():
         if architecture.endswith(ending):
             return auto
-    raise UserError(f"{folder} holds a {architecture}", expected="a classifier or a causal language model")
+    raise UserError(f"{folder} holds a {architecture}", expected="a classifier, a translator or a causal language model")
 
 
 def _require(folder: Path, *names: str) -> None:
@@ -128,6 +129,8 @@ def task_of(config: Any) -> str:
         return "automatic-speech-recognition"
     if architecture.endswith("ForSequenceClassification"):
         return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
+    if architecture.endswith("ForSeq2SeqLM"):
+        return "translation"
     return "time-series-forecasting" if architecture.endswith("ForPrediction") else "text-generation"
 
 

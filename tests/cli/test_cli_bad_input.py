@@ -24,6 +24,12 @@ FILES = {
     "notes.docx": b"x",
     "ok.csv": b"text,label\n" + b"".join(b"word number %d and %dth,%d\n" % (i, i, i % 2) for i in range(60)),
     "unknownlabel.csv": b"text,label\nnew words,7\n",
+    "three.en": b"a\nb\nc\n",
+    "four.de": b"a\nb\nc\nd\n",
+    "gap.de": b"a\n\nc\n",
+    "onecolumn.csv": b"text\n" + b"word and word\n" * 20,
+    "pairs.csv": b"en,de\n" + b"".join(b"word %d,Wort %d\n" % (i, i) for i in range(40)),
+    "notarget.csv": b"en,de\n" + b"word,Wort\n" * 20 + b"word,\n",
 }
 CASES = [
     ("nosuch.csv", ["nosuch.csv"]),
@@ -68,6 +74,16 @@ CASES = [
     ("--max-latency", ["ok.csv", "--max-latency", "0ms"]),
     ("--max-bytes", ["ok.csv", "--max-bytes", "tiny"]),
     ("demo", ["demo:nosuch"]),
+    ("three.en has 3 lines, four.de has 4", ["three.en,four.de"]),
+    ("'target' is empty in 1 of 3 pairs (lines 2)", ["three.en,gap.de"]),
+    ("nosuch.de", ["three.en,nosuch.de", "--task", "translation"]),
+    ("one column of text (text)", ["onecolumn.csv", "--task", "translation"]),
+    ("'de' is empty in 1 of 21 pairs (data rows 21)", ["notarget.csv", "--task", "translation"]),
+    ("nosuch", ["pairs.csv", "--task", "translation", "--source-column", "nosuch"]),
+    ("'en' is given as source and as target", ["pairs.csv", "--task", "translation", "--text", "en", "--target", "en"]),
+    ("no column 'en'", ["pairs.csv", "--task", "translation", "--test", "onecolumn.csv"]),
+    ("words cannot be put together", ["pairs.csv", "--task", "translation", "--tokenizer", "words", "--size", "30k", "--steps", "12"]),
+    ("comes from outside", ["pairs.csv", "--task", "translation", "--models", "lstm,hf:some/t5"]),
 ]
 
 

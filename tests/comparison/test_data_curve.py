@@ -32,19 +32,19 @@ def entry(name, values):
 
 
 def test_a_planted_exponent_is_found_and_lies_in_its_interval():
-    found = data_curve([entry("a", errors(5, 0.3))], 1000, higher_is_better=False)["fits"]["a"]
+    found = data_curve([entry("a", errors(5, 0.3))], 1000, perfect=None)["fits"]["a"]
     assert found["exponent"] == pytest.approx(0.3, abs=0.02)
     assert found["exponent_ci95"][0] < 0.3 < found["exponent_ci95"][1]
 
 
 def test_accuracies_are_turned_into_errors():
     values = 1 - errors(5, 0.3)
-    assert data_curve([entry("a", values)], 1000, higher_is_better=True)["fits"]["a"]["exponent"] == pytest.approx(0.3, abs=0.02)
+    assert data_curve([entry("a", values)], 1000, perfect=1.0)["fits"]["a"]["exponent"] == pytest.approx(0.3, abs=0.02)
 
 
 def test_a_planted_crossing_beyond_the_data_is_told():
     # equal where 2 n^-0.2 = 6 n^-0.35, at n = 3^(1/0.15) = 1,517
-    curve = data_curve([entry("a", errors(2, 0.2, seed=1)), entry("b", errors(6, 0.35, seed=2))], 1000, higher_is_better=False)
+    curve = data_curve([entry("a", errors(2, 0.2, seed=1)), entry("b", errors(6, 0.35, seed=2))], 1000, perfect=None)
     (found,) = curve["crossings"]
     assert (found["a"], found["b"], found["extrapolated"]) == ("a", "b", True)
     assert found["at"] == pytest.approx(3 ** (1 / 0.15), rel=0.15)
@@ -64,7 +64,7 @@ def test_too_little_is_not_fitted(values):
 
 
 def test_nothing_is_told_without_parts():
-    assert data_curve([{"name": "a", "by_data": []}], 10, higher_is_better=True) is None
+    assert data_curve([{"name": "a", "by_data": []}], 10, perfect=1.0) is None
 
 
 @pytest.mark.parametrize(("text", "shares"), [(None, ()), ("1", ()), ("0.3,0.1,1", (0.1, 0.3)), ("0.5", (0.5,))])

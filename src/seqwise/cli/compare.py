@@ -24,7 +24,10 @@ def command(
     task: shared.Task = None,
     models: Annotated[
         str,
-        typer.Option(help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid, hf:NAME is from outside."),
+        typer.Option(
+            help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid (in translation: has"
+            " cross-attention), hf:NAME is from outside."
+        ),
     ] = "rnn,lstm,gru,transformer",
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",

@@ -19,7 +19,8 @@ def command(json: shared.Json = False) -> None:
         return
     for model in found:
         print(f"{model['name']:12} {model['family']:10} {model['about']}")
-    print("\nA plus sign makes a hybrid, layer by layer: lstm+attention. An equals sign names it: a=lstm,b=lstm.")
+    print("\nA plus sign makes a hybrid, layer by layer: lstm+attention (in translation: an LSTM with cross-attention).")
+    print("An equals sign names it: a=lstm,b=lstm.")
 
 
 def _described(contender: "Contender") -> dict[str, str]:

@@ -11,12 +11,15 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a table of sound files, a folder,"
-        " hf:NAME[/CONFIG], or demo:NAME.",
+        help="A csv, tsv, jsonl, json, parquet, txt, ts or npz file (gz too), a table of sound files, two parallel files as FILE,FILE,"
+        " a folder, hf:NAME[/CONFIG], or demo:NAME.",
     ),
 ]
-TextColumn = Annotated[str | None, typer.Option("--text", help="Column of the text; guessed if not given.")]
-TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label; guessed if not given.")]
+TextColumn = Annotated[
+    str | None,
+    typer.Option("--text", "--source-column", help="Column of the text, or of the source of a translation; guessed if not given."),
+]
+TargetColumn = Annotated[str | None, typer.Option("--target", help="Column of the label, or of the translation; guessed if not given.")]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")
 ]
@@ -28,8 +31,8 @@ Group = Annotated[str | None, typer.Option(help="Column whose equal values must 
 Task = Annotated[
     str | None,
     typer.Option(
-        help="text-classification, text-generation, time-series-classification, time-series-forecasting, audio-classification or"
-        " automatic-speech-recognition; guessed from the kind of data if not given."
+        help="text-classification, text-generation, time-series-classification, time-series-forecasting, audio-classification,"
+        " automatic-speech-recognition or translation; guessed from the kind of data if not given."
     ),
 ]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the series in a table with a row per step; guessed.")]

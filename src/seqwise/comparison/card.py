@@ -90,6 +90,17 @@ from transformers import pipeline
 
 print(pipeline("text-generation", "PATH")("Once upon a time", max_new_tokens=50)[0]["generated_text"])
 ```""",
+    "translation": """## How to use it
+
+```python
+import seqwise  # registers the model with transformers
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("PATH")
+model = AutoModelForSeq2SeqLM.from_pretrained("PATH")
+inputs = tokenizer(["some text"], return_tensors="pt", truncation=True)
+print(tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True))
+```""",
 }
 """By task; PATH is where the model lies."""
 

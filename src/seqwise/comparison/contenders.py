@@ -1,6 +1,8 @@
 """Who competes: a name and the mixer of each layer. Names follow from the table of mixers."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
 
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.models.mixers import MIXERS
@@ -17,11 +19,13 @@ class Contender:
         name: unique in its comparison.
         mixers: repeated over the layers; more than one makes a hybrid.
         source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours.
+        settings: of its configuration, besides the mixers.
     """
 
     name: str
     mixers: tuple[str, ...] = ()
     source: str | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -34,6 +38,9 @@ class Contender:
     def bodies(self) -> tuple[str, ...]:
         """Bodies that the search may choose; the classic stack is a thing of recurrent models."""
         return ("modern", "classic") if self.family == "recurrent" else ("modern",)
+
+    def with_settings(self, mixers: tuple[str, ...], settings: Mapping[str, Any]) -> Self:
+        return dataclasses.replace(self, mixers=mixers, settings=settings)
 
     def layer_types(self, layers: int) -> list[str]:
         return [self.mixers[i % len(self.mixers)] for i in range(layers)]

@@ -77,12 +77,13 @@ def crossing(one: np.ndarray, other: np.ndarray, size: float) -> dict[str, Any] 
     return {"at": float(sizes[turned[0]]), "low": float(sizes[unsure[0]]) if len(unsure) else None, "high": upper}
 
 
-def data_curve(models: list[dict[str, Any]], size: int, *, higher_is_better: bool) -> dict[str, Any] | None:
+def data_curve(models: list[dict[str, Any]], size: int, *, perfect: float | None) -> dict[str, Any] | None:
     """Fits and crossings of the models that were trained on several shares; None where none was.
 
     Args:
         models: entries of a result with ``by_data``.
         size: what the whole training data count, in examples or bytes.
+        perfect: the highest score, from which errors are counted; None where the score is an error.
     """
     shown = {model["name"]: model["by_data"] for model in models if len(model.get("by_data") or []) > 1}
     if not shown:
@@ -90,7 +91,7 @@ def data_curve(models: list[dict[str, Any]], size: int, *, higher_is_better: boo
     coefficients = {}
     for name, rows in shown.items():
         scores = np.array([row["per_replicate"] for row in rows]).T
-        errors = 1 - scores if higher_is_better else scores
+        errors = scores if perfect is None else perfect - scores
         coefficients[name] = fit(errors, np.array([row["fraction"] * size for row in rows]))
     fits = {name: _described(found) for name, found in coefficients.items() if found is not None}
     met = {(a, b): crossing(coefficients[a], coefficients[b], size) for a, b in itertools.combinations(fits, 2)}

@@ -18,6 +18,7 @@ TASK_SECTIONS = Registry(
     {
         "text-classification": "seqwise.tasks.text_classification_page:sections",
         "text-generation": "seqwise.tasks.text_generation_page:sections",
+        "translation": "seqwise.tasks.translation_page:sections",
         "time-series-classification": "seqwise.tasks.series_classification_page:sections",
         "time-series-forecasting": "seqwise.tasks.series_forecasting_page:sections",
         "audio-classification": "seqwise.tasks.audio_classification_page:sections",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqwise.comparison.page_results import trivial
-from seqwise.comparison.wording import Metric, answer_of, dig, length_in, primary, ranked, styles, trained
+from seqwise.comparison.wording import Metric, answer_of, dig, length_in, metric, primary, ranked, styles, trained
 from seqwise.report import numbers
 from seqwise.report.charts import Axis, Point, Series, line_chart
 from seqwise.report.document import Block, Column, Details, Figure, Paragraph, Section, Table
@@ -17,6 +17,8 @@ Model = Mapping[str, Any]
 def learning(result: Result) -> Section:
     """Validation score along training, for the run that each replicate finished."""
     kind, name = primary(result), result["protocol"]["metric"]
+    if not any(name in row for model in trained(result) for row in model.get("learning_curve") or []):
+        kind, name = metric("loss"), "loss"
     shown = [_curve(result, model, name, kind) for model in trained(result)]
     shown = [series for series in shown if len(series.points) > 1]
     blocks: tuple[Block, ...] = ()

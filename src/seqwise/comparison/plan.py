@@ -42,6 +42,7 @@ CONFIG_KEYS = (
     "body",
     "bidirectional",
     "max_position_embeddings",
+    "cross_attention",
 )
 
 
@@ -81,7 +82,7 @@ class Setting:
         )
         measure, goal = self.parameters, float(target)
         if options.match_size == "flops":
-            measure, transformer = self.flops, Contender("transformer", ("attention",))
+            measure, transformer = self.flops, self.task.contender(Contender("transformer", ("attention",)))
             goal = measure(solve(transformer, shape, "modern", self.parameters, float(target)))
         outside: dict[str, dict[str, AnyConfig]] = {name: {"modern": external} for name, external in self.externals.items()}
         ours = [contender for contender in self.contenders if contender.name not in outside]
@@ -159,7 +160,7 @@ class Calibration:
 
 def config_values(config: AnyConfig) -> dict[str, Any]:
     """What names a model in a trial."""
-    return config.values() if isinstance(config, External) else {key: getattr(config, key) for key in CONFIG_KEYS}
+    return config.values() if isinstance(config, External) else {key: getattr(config, key) for key in CONFIG_KEYS if hasattr(config, key)}
 
 
 def _architecture(config: AnyConfig) -> str:

@@ -157,8 +157,9 @@ class Outcome:
             "environment": environment,
             "models": self.models(costs),
         }
-        size, better = result["data"]["examples"]["train"], self.task.higher_is_better
-        result["data_curve"] = data_curve(result["models"], size, higher_is_better=better)
+        size, task = result["data"]["examples"]["train"], self.task
+        perfect = task.range_of(task.metric)[1] if task.higher_is_better else None
+        result["data_curve"] = data_curve(result["models"], size, perfect=perfect)
         judge_again(result, self.table(result["models"]), limits)
         return result
 

@@ -52,6 +52,7 @@ def _config(contender: Contender, shape: Shape, body: str, width: int, knob: int
         bidirectional=shape.bidirectional,
         max_position_embeddings=shape.context,
         **shape.settings,
+        **contender.settings,
         **({"num_labels": shape.classes} if shape.classes else {}),
         **sized,
     )
@@ -66,7 +67,7 @@ def _best_knob(build: Callable[[int], SeqwiseConfig], measure: Callable[[Seqwise
 def widths(contender: Contender) -> list[int]:
     """Multiples of 8; with attention those that heads of 16, or from 96 on of 32, divide: smaller heads are slow and unusual."""
     found = range(8, 4096, 8)
-    if "attention" not in contender.mixers:
+    if "attention" not in contender.mixers and not contender.settings.get("cross_attention"):
         return list(found)
     return [width for width in found if width % (16 if width < 96 else 32) == 0]
 

@@ -91,8 +91,10 @@ def run_comparison(
     start_server(threads=1)
     from seqwise.comparison.compare import Run
 
-    check_names(contenders, TASKS[options.task].baselines)
+    task = TASKS[options.task]()
+    check_names(contenders, task.baselines)
+    contenders = [task.contender(contender) for contender in contenders]
     with folder.locked():
         workers = options.workers or core_count()
-        run = Run(options, folder, TASKS[options.task](), contenders, corpus, request, console, command, started, workers)
+        run = Run(options, folder, task, contenders, corpus, request, console, command, started, workers)
         return folder.path, run.execute()

@@ -66,6 +66,9 @@ METRICS = {
     "log_loss": Metric(
         "log loss", "nats", "nats", 1, 3, "the surprise at the true answer; punishes confident mistakes; lower is better", False
     ),
+    "bleu": Metric("BLEU", "", "BLEU", 1, 1, "the share of words and phrases that the translations have in common with the references"),
+    "chrf": Metric("chrF", "", "chrF", 1, 1, "the same of characters, which forgives a wrong ending; recall counts twice as much"),
+    "exact_match": Metric("exact match", "%", "points", 100, 1, "the share of answers that are the reference to the letter"),
     "loss": Metric("loss per token", "nats", "nats", 1, 3, "the surprise at the next token; lower is better", False),
     "perplexity": Metric(
         "perplexity", "", "", 1, 2, "among how many equally likely tokens the model is as good as choosing; lower is better", False
@@ -103,7 +106,7 @@ def primary_score(result: Mapping[str, Any], model: Mapping[str, Any]) -> Mappin
     return model["scores"].get(result["protocol"]["metric"]) or {"mean": None, "ci95": None, "per_replicate": []}
 
 
-ANSWERS = {"text-generation": "the next token", "time-series-forecasting": "one forecast of one series"}
+ANSWERS = {"translation": "one translation", "text-generation": "the next token", "time-series-forecasting": "one forecast of one series"}
 
 
 def answer_of(result: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def named_as_forecasts(source: str) -> bool:
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
             names = file.readline(LONGEST_HEAD).decode("utf-8-sig", "replace").casefold()
-    except (OSError, EOFError):  # whoever reads it says so
+    except (OSError, EOFError, zlib.error):  # whoever reads it says so
         return False
     return {"ds", "y"} <= {name.strip().strip('"') for name in names.replace("\t", ",").replace(";", ",").split(",")}
 

@@ -19,6 +19,7 @@ DEMOS = Registry(
     "demo",
     {
         "airline": "seqwise.data.figures:airline",
+        "dates": "seqwise.data.dates:dates",
         "docstrings": "seqwise.data.demos:docstrings",
         "docs": "seqwise.data.demos:docs",
         "python": "seqwise.data.demos:python",

@@ -1,6 +1,6 @@
 """The backbone: embedding, projection, blocks, norm."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,8 @@ class SeqwisePreTrainedModel(PreTrainedModel):
 class SeqwiseModel(SeqwisePreTrainedModel):
     """Hidden states of a sequence. Padding may stand anywhere and never changes an answer."""
 
+    blocks: ClassVar = BLOCKS
+
     def __init__(self, config: SeqwiseConfig):
         super().__init__(config)
         if config.num_input_channels is None:
@@ -51,7 +53,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         self.positions = input_positions(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.dropout = Dropout(config.embedding_dropout)
-        self.layers = nn.ModuleList(BLOCKS[config.body](config, layer) for layer in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(self.blocks[config.body](config, layer) for layer in range(config.num_hidden_layers))
         modern = config.body == "modern"
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.norm_eps, bias=False) if modern else nn.Identity()
         self.gradient_checkpointing = False  # set by activation_checkpointing_enable()
@@ -73,6 +75,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         use_cache: bool | None = None,
         output_hidden_states: bool | None = None,
         input_features: Tensor | None = None,
+        source: Any = None,
         **kwargs,
     ) -> BaseModelOutputWithPast:
         """Hidden states (B, T, D), zero at padding.
@@ -83,9 +86,10 @@ class SeqwiseModel(SeqwisePreTrainedModel):
             past_key_values: what an earlier call returned; the model continues from there.
             use_cache: return ``past_key_values``. Only causal models do, and not by themselves with activation checkpointing.
             output_hidden_states: return the embedding and every layer's output too; the last one is normalised.
+            source: of a decoder, what the encoder made of its source: a :class:`~seqwise.models.cross_attention.Source`.
         """
         cache = self._cache(past_key_values, use_cache)
-        hidden, padding = self.encode(input_ids, attention_mask, inputs_embeds, cache, input_features)
+        hidden, padding = self.encode(input_ids, attention_mask, inputs_embeds, cache, input_features, source)
         wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         return BaseModelOutputWithPast(
             last_hidden_state=padding.unpack(hidden[-1]),
@@ -100,16 +104,19 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         inputs_embeds: Tensor | None = None,
         cache: SeqwiseCache | None = None,
         input_features: Tensor | None = None,
+        source: Any = None,
     ) -> tuple[list[Tensor], Padding]:
         """All hidden states, packed (B, S, D), and how they were packed. A given cache is brought up to date."""
         given = require_one(self.config, input_ids=input_ids, inputs_embeds=inputs_embeds, input_features=input_features)
         require_rows(cache, given.shape[0])
         padding = Padding.of(attention_mask, given.shape[1])
         x = self.token_dropout(self._projected(padding.pack(given), embed=input_ids is not None))
+        if source is not None and source.summary is not None:
+            x = x + source.summary.unsqueeze(1)
         x = self.dropout(self.positions(x, self._positions(x, cache)))
-        hidden, states = [x], []
+        hidden, states, read = [x], [], (source,) if source is not None and source.summary is None else ()
         for layer, state in zip(self.layers, cache.states if cache else [None] * len(self.layers), strict=True):
-            x, state = self._run(layer, x, state, padding.mask, cache is not None)
+            x, state = self._run(layer, x, state, padding.mask, cache is not None, *read)
             hidden.append(x)
             states.append(state)
         hidden[-1] = self.norm(x)

@@ -93,18 +93,8 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
         ignore_index: int = -100,
         **_: Any,
     ) -> Tensor:
-        """The loss of the library's ``ForCausalLMLoss``, by torch's fused projection and cross entropy."""
         targets = pad(labels, (0, 1), value=ignore_index)[:, 1:] if shift_labels is None else shift_labels
-        rows = max(FEWEST_ROWS, LOGITS_AT_ONCE // self.config.vocab_size)
-        loss = linear_cross_entropy(
-            hidden.flatten(0, 1),
-            self.lm_head.weight,
-            targets.flatten().to(hidden.device),
-            reduction="mean" if num_items_in_batch is None else "sum",
-            ignore_index=ignore_index,
-            options=nn.LinearCrossEntropyOptions(batch_chunk_size=rows),
-        )
-        return loss if num_items_in_batch is None else loss / num_items_in_batch
+        return loss_in_parts(self.lm_head.weight, hidden, targets, num_items_in_batch, ignore_index)
 
     def prepare_inputs_for_generation(
         self,
@@ -133,3 +123,24 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
             is_first_iteration=is_first_iteration,
             **kwargs,
         )
+
+
+def loss_in_parts(weight: Tensor, hidden: Tensor, targets: Tensor, items: Tensor | int | None, ignore_index: int) -> Tensor:
+    """The loss of the library's ``ForCausalLMLoss``, by torch's fused projection and cross entropy.
+
+    Args:
+        weight: (V, E) of the output.
+        hidden: (B, T, E).
+        targets: (B, T) the token that each column predicts.
+        items: what to divide the sum by; None for the count of the targets that are not ignored.
+    """
+    rows = max(FEWEST_ROWS, LOGITS_AT_ONCE // weight.shape[0])
+    loss = linear_cross_entropy(
+        hidden.flatten(0, 1),
+        weight,
+        targets.flatten().to(hidden.device),
+        reduction="mean" if items is None else "sum",
+        ignore_index=ignore_index,
+        options=nn.LinearCrossEntropyOptions(batch_chunk_size=rows),
+    )
+    return loss if items is None else loss / items

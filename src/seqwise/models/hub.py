@@ -13,8 +13,10 @@ def register_config() -> None:
     from transformers import AutoConfig
 
     from seqwise.models.config import SeqwiseConfig
+    from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 
-    AutoConfig.register(SeqwiseConfig.model_type, SeqwiseConfig, exist_ok=True)
+    for config in (SeqwiseConfig, SeqwiseSeq2SeqConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
 def register_feature_extractor() -> None:
@@ -44,6 +46,7 @@ def register() -> None:
         AutoModelForAudioClassification,
         AutoModelForCausalLM,
         AutoModelForCTC,
+        AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification,
         AutoModelForTimeSeriesPrediction,
     )
@@ -54,6 +57,8 @@ def register() -> None:
     from seqwise.models.ctc import SeqwiseForCTC
     from seqwise.models.heads import SeqwiseForAudioClassification, SeqwiseForSequenceClassification
     from seqwise.models.prediction import SeqwiseForPrediction
+    from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
+    from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 
     register_config()
     AutoModel.register(SeqwiseConfig, SeqwiseModel, exist_ok=True)
@@ -62,6 +67,7 @@ def register() -> None:
     AutoModelForTimeSeriesPrediction.register(SeqwiseConfig, SeqwiseForPrediction, exist_ok=True)
     AutoModelForAudioClassification.register(SeqwiseConfig, SeqwiseForAudioClassification, exist_ok=True)
     AutoModelForCTC.register(SeqwiseConfig, SeqwiseForCTC, exist_ok=True)
+    AutoModelForSeq2SeqLM.register(SeqwiseSeq2SeqConfig, SeqwiseForSeq2SeqLM, exist_ok=True)
 
 
 AFTER_LOADING: dict[str, Callable[[], None]] = {

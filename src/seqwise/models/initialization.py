@@ -13,7 +13,7 @@ from transformers import initialization as init
 
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.mixers.recurrent import Recurrent, parameter_names
-from seqwise.models.projection import BranchOutput
+from seqwise.models.projection import BranchOutput, SummaryProjection
 
 EMBEDDING_STD = 0.02
 
@@ -38,6 +38,11 @@ def _(module: nn.Linear, config: SeqwiseConfig) -> None:
 @initialize.register
 def _(module: BranchOutput, config: SeqwiseConfig) -> None:
     normal(module.weight, config, scale=(2 * config.num_hidden_layers) ** -0.5 if config.body == "modern" else 1.0)
+
+
+@initialize.register
+def _(module: SummaryProjection, config: SeqwiseConfig) -> None:
+    normal(module.weight, config, scale=EMBEDDING_STD)
 
 
 @initialize.register

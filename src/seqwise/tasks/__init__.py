@@ -11,6 +11,7 @@ TASKS = Registry(
         "time-series-forecasting": "seqwise.tasks.series_forecasting:TimeSeriesForecasting",
         "audio-classification": "seqwise.tasks.audio_classification:AudioClassification",
         "automatic-speech-recognition": "seqwise.tasks.speech_recognition:SpeechRecognition",
+        "translation": "seqwise.tasks.translation:Translation",
     },
 )
 TASK_DATA = Registry(
@@ -22,6 +23,7 @@ TASK_DATA = Registry(
         "time-series-forecasting": "seqwise.tasks.series_panels:SeriesPanels",
         "audio-classification": "seqwise.tasks.labelled_sounds:LabelledSounds",
         "automatic-speech-recognition": "seqwise.tasks.transcribed_sounds:TranscribedSounds",
+        "translation": "seqwise.tasks.parallel_texts:ParallelTexts",
     },
 )
 """The data half of each task, which imports no torch."""
@@ -33,6 +35,7 @@ USES = Registry(
         "time-series-forecasting": "seqwise.tasks.series_forecasting_use:Forecaster",
         "audio-classification": "seqwise.tasks.audio_classification_use:AudioClassifier",
         "automatic-speech-recognition": "seqwise.tasks.speech_recognition_use:SpeechRecogniser",
+        "translation": "seqwise.tasks.translation_use:Translator",
     },
 )
 """What a finished model of a task is used through, but for ``seqwise generate``."""
