@@ -171,7 +171,8 @@ def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str,
     """Answers to examples, by a run's recommended model, a model folder or a baseline folder; see ``answers`` of the task's ``Use``.
 
     Args:
-        examples: texts, or series: arrays (T, C), one for each; labels are answered as ``{"label", "probabilities"}``.
+        examples: texts, or series: arrays (T, C), one for each; labels are answered as ``{"label", "probabilities"}``,
+            translations as ``{"translation"}``.
     """
     from seqwise.predictor import load_predictor
 
