@@ -57,6 +57,12 @@ def check_names(contenders: list[Contender], baselines: Collection[str]) -> None
             raise UserError(f"'{contender.name}' is the name of a baseline", fix=f"name it otherwise: my-{contender.name}=...")
 
 
+def check_outside(contenders: list[Contender], task: str, *, allowed: bool) -> None:
+    for contender in contenders:
+        if contender.source and not allowed:
+            raise UserError(f"'{contender.name}' comes from outside, and those have no part in {task} here", fix="leave the hf: models out")
+
+
 def check_device(device: str) -> None:
     if device != "cuda":
         return
@@ -78,7 +84,9 @@ def run_comparison(
     if options.task not in TASKS:
         raise UserError(f"unknown task '{options.task}'", fix=did_you_mean(options.task, list(TASKS)))
     contenders = parse_contenders(options.models)
-    corpus = TASK_DATA[options.task]().read(options)
+    data = TASK_DATA[options.task]()
+    check_outside(contenders, options.task, allowed=data.outside)
+    corpus = data.read(options)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])
