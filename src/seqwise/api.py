@@ -190,7 +190,8 @@ def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str,
 
     Args:
         examples: texts; series: arrays (T, C), one for each; or sounds: paths of files, or samples (n,) at the model's own rate. Labels
-            are answered as ``{"label", "probabilities"}``, what was said as ``{"text"}``.
+            are answered as ``{"label", "probabilities"}``, what was said as ``{"text"}``, translations as ``{"translation"}``, forecasts as
+            ``{"mean", "quantiles"}``.
     """
     from seqwise.predictor import load_predictor
 

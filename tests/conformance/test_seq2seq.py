@@ -5,9 +5,10 @@ import itertools
 import pytest
 import torch
 from cases import BODIES, SHAPES, STACKS, VOCABULARY, label, pad, tokens
+from test_interchange import word_tokenizer
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, AutoModelForSeq2SeqLM
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from seqwise.core.errors import UserError
 from seqwise.kernels import backend
@@ -225,3 +226,34 @@ def test_settings_that_make_no_translator_are_user_errors():
             seq2seq_config(["lstm"], **changes)
     with pytest.raises(UserError, match="the decoder has nothing to read"):
         translator(["lstm"])(tokens(1, 3))
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=label)
+def test_the_trainer_of_the_library_trains_and_translates(stack, tmp_path):
+    model = translator(stack, dtype=torch.float32)
+    rows = [{"input_ids": row[:length].tolist(), "labels": [*row[: length // 2].tolist(), END]} for row, length in zip(
+        tokens(16), [3, 9, 5, 7] * 4, strict=True
+    )]  # fmt: skip
+    arguments = Seq2SeqTrainingArguments(
+        tmp_path, max_steps=12, per_device_train_batch_size=8, learning_rate=0.01, report_to=[], save_strategy="no", use_cpu=True,
+        disable_tqdm=True, logging_strategy="no", dataloader_pin_memory=False, predict_with_generate=True,
+    )  # fmt: skip
+    collator = DataCollatorForSeq2Seq(word_tokenizer(), model=model)
+    trainer = Seq2SeqTrainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows, data_collator=collator)
+    before = trainer.evaluate()["eval_loss"]
+    assert trainer.train().global_step == 12
+    assert trainer.evaluate()["eval_loss"] < before - 0.1
+    assert trainer.predict(rows[:4], max_length=9).predictions.shape[0] == 4
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=label)
+def test_activation_checkpointing_changes_no_gradient(stack):
+    for cross in (True, False):
+        model, gradients = translator(stack, cross=cross).train(), []
+        for enabled in (False, True):
+            if enabled:
+                model.activation_checkpointing_enable()
+            model.zero_grad()
+            model(**padded("inner"), labels=targets()).loss.backward()
+            gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+        torch.testing.assert_close(gradients[1], gradients[0], **CLOSE)

@@ -28,7 +28,7 @@ def command(
     out: Annotated[str | None, typer.Option(help="Write here instead of to the terminal.")] = None,
     json: shared.Json = False,
 ) -> None:
-    """Label a file or one text, with probabilities, as csv or JSON."""
+    """Label a file or one text, with probabilities, or translate it; as csv or JSON."""
     from seqwise.predictor import load_predictor
     from seqwise.tasks.task_data import Request
 

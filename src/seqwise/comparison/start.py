@@ -57,6 +57,12 @@ def check_names(contenders: list[Contender], baselines: Collection[str]) -> None
             raise UserError(f"'{contender.name}' is the name of a baseline", fix=f"name it otherwise: my-{contender.name}=...")
 
 
+def check_outside(contenders: list[Contender], task: str, *, allowed: bool) -> None:
+    for contender in contenders:
+        if contender.source and not allowed:
+            raise UserError(f"'{contender.name}' comes from outside, and those have no part in {task} here", fix="leave the hf: models out")
+
+
 def check_device(device: str) -> None:
     if device != "cuda":
         return
@@ -80,6 +86,7 @@ def run_comparison(
     contenders = parse_contenders(options.models)
     data = TASK_DATA[options.task]()
     data.check(options)
+    check_outside(contenders, options.task, allowed=data.outside)
     corpus = data.read(options)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHORT, FEW_CHARACTERS = 40, 256
 """Where the median text is no longer, and characters are of no more kinds, tokens are characters: dates, names, spellings."""
-SIZES = ((300_000, 500), (3_000_000, 2_000), (30_000_000, 4_000), (float("inf"), 8_000))
+SIZES = ((300_000, 500), (3_000_000, 1_000), (30_000_000, 2_000), (100_000_000, 4_000), (float("inf"), 8_000))
 """Characters of both sides, and the entries of byte-level BPE up to there."""
 SPECIAL = {"bos_token": "[BOS]", "eos_token": "[EOS]"}
 IGNORED = -100

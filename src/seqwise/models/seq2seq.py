@@ -123,7 +123,8 @@ class SeqwiseForSeq2SeqLM(SeqwisePreTrainedModel, GenerationMixin):
 
     def _loss(self, hidden: Tensor, logits: Tensor | None, labels: Tensor, items: Tensor | int | None) -> Tensor:
         if logits is None:
-            return loss_in_parts(self.lm_head.weight, hidden, labels, items, IGNORED)
+            kept = labels != IGNORED  # a padded column costs as much as a real one
+            return loss_in_parts(self.lm_head.weight, hidden[kept].unsqueeze(0), labels[kept], items, IGNORED)
         total = cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="mean" if items is None else "sum")
         return total if items is None else total / items
 

@@ -24,6 +24,7 @@ ADDED = 2
 
 class ParallelTexts(TaskData):
     examples = PairSet
+    outside = False
 
     def read(self, request: Request) -> PairCorpus:
         for name in ("id", "time"):

@@ -124,7 +124,7 @@ class Task(abc.ABC):
         return getattr(transformers, self.auto_class).from_pretrained(folder, use_safetensors=True, local_files_only=True).eval()
 
     def contender(self, contender: Any) -> Any:
-        """A contender as this task takes it. Raises :class:`UserError` for one that cannot do it."""
+        """A contender as this task takes it."""
         return contender
 
     def head_settings(self, labels: Sequence[str]) -> dict[str, Any]:

@@ -109,6 +109,8 @@ class TaskData(abc.ABC):
     """The data half of a task. Stateless: a corpus goes in, splits, files and facts come out."""
 
     examples: ClassVar[type[Examples]]
+    outside: ClassVar[bool] = True
+    """Whether models from outside are known to do the task; else they are refused before anything is fetched."""
 
     def check(self, request: Request) -> None:
         """Raises :class:`UserError` for an option that has no meaning for the task; what only forecasts know has none elsewhere."""

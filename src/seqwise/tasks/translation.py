@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from seqwise.core.errors import UserError
 from seqwise.core.registry import Registry
 from seqwise.data.batching import Batches, evaluation_batches
 from seqwise.data.pair_set import PairSet, collate_pairs
@@ -77,8 +76,6 @@ class Translation(Task):
 
     def contender(self, contender: Any) -> Any:
         """``lstm+attention`` keeps its LSTM in encoder and decoder and has cross-attention; attention alone always has it."""
-        if contender.source:
-            raise UserError(f"'{contender.name}' comes from outside, and those do not translate here", fix="leave the hf: models out")
         mixers = tuple(mixer for mixer in contender.mixers if mixer != "attention") or contender.mixers
         return contender.with_settings(mixers, {"cross_attention": "attention" in contender.mixers})
 

@@ -35,8 +35,9 @@ def _alignments(found: Mapping[str, Any]) -> Section:
     if not rows:
         return Section("alignments", title)
     intro = (
-        f"Each row is a token that {found['aligned_by']} writes; the stronger the colour, the more it then reads of that source token:"
-        " the weights of its cross-attention, the mean over heads and blocks. Every row sums to 1. This describes; it explains no answer."
+        f"Each row is a token that {found['aligned_by']} writes; the stronger the colour, the more it then reads of that token of the"
+        " source: the weights of its cross-attention, the mean over heads and blocks. Every row sums to 1. This describes; it explains no"
+        " answer."
     )
     return Section("alignments", title, intro, tuple(_figure(row, place) for place, row in enumerate(rows, 1)))
 
