@@ -128,3 +128,9 @@ def test_a_request_is_what_decides_the_numbers():
         assert base.replace(**change).request() == base.request()
     for change in ({"seed": 1}, {"budget_seconds": 1.0}, {"models": ("rnn",)}, {"text": "t"}, {"tokenizer": "bytes"}, {"device": "cpu"}):
         assert base.replace(**change).request() != base.request()
+
+
+def test_a_language_model_cannot_be_told_to_see_both_sides():
+    assert Options(source="x", causal=False).causal is False
+    with pytest.raises(UserError, match="--no-causal is not possible for text-generation"):
+        Options(source="x", task="text-generation", causal=False)

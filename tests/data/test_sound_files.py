@@ -79,6 +79,22 @@ def test_a_manifest_entry_without_a_file_names_row_file_and_zip(tmp_path):
         read_sounds(str(manifest), "labels", PLAIN)
 
 
+def test_a_file_of_a_zip_is_found_by_the_end_of_its_path_and_never_guessed(tmp_path, rng):
+    first, second = tone(300, 0.1, rng), tone(900, 0.1, rng)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, wave in (("all/x/1.wav", first), ("all/y/1.wav", second)):
+            soundfile.write(tmp_path / "one.wav", wave, RATE)
+            archive.write(tmp_path / "one.wav", name)
+    manifest = write_manifest(tmp_path / "m.csv", [{"file": "x/1.wav"}, {"file": "data/all/y/1.wav"}])
+    clips = read_sounds(str(manifest), "labels", PLAIN, answered=False).clips
+    np.testing.assert_allclose(clips[0].samples, first, atol=1e-4)
+    np.testing.assert_allclose(clips[1].samples, second, atol=1e-4)
+    for name, said in (("1.wav", "1.wav may be all/x/1.wav in all.zip, all/y/1.wav in all.zip"), ("z/1.wav", "no sound file z/1.wav")):
+        manifest = write_manifest(tmp_path / "m.csv", [{"file": name}])
+        with pytest.raises(UserError, match=said):
+            read_sounds(str(manifest), "labels", PLAIN, answered=False)
+
+
 def test_a_damaged_zip_is_a_user_error(tmp_path):
     manifest = write_tones(tmp_path, 4)
     whole = (tmp_path / "wavs.zip").read_bytes()

@@ -41,7 +41,7 @@ def command(
     batch: shared.Batch = None,
     context: shared.Context = None,
     tokenizer: shared.Tokenizer = "auto",
-    causal: shared.Causal = False,
+    causal: shared.Causal = None,
     extend_search: Annotated[
         bool | None,
         typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),

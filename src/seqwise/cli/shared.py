@@ -54,7 +54,10 @@ Context = Annotated[
     typer.Option(help="Most tokens of an example; the rest is cut. Values that a forecast is made from. Labelled series are read whole."),
 ]
 Tokenizer = Annotated[str, typer.Option(help="auto, words, bytes, characters, bpe or bpe:SIZE; words not for text-generation.")]
-Causal = Annotated[bool, typer.Option("--causal", help="Models read from left to right alone; those of speech can then stream.")]
+Causal = Annotated[
+    bool | None,
+    typer.Option("--causal/--no-causal", help="Whether models read from left to right alone; as usual for the task if not given."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]

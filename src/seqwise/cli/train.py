@@ -33,7 +33,7 @@ def command(
     batch: shared.Batch = None,
     context: shared.Context = None,
     tokenizer: shared.Tokenizer = "auto",
-    causal: shared.Causal = False,
+    causal: shared.Causal = None,
     seed: shared.Seed = 0,
     workers: shared.Workers = None,
     device: shared.Device = "auto",

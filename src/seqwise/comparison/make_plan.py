@@ -36,7 +36,7 @@ OUTSIDE = (
     " and is fine-tuned rather than trained from scratch"
 )
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
-CAUSAL = "every model reads from left to right alone (--causal)"
+CAUSAL = "every model reads from left to right alone"
 REFIT_TIMES = 4
 """Where steps are given: how many times as long as a final run the longer training at the end takes."""
 BASELINE_SECONDS = 1.0
@@ -205,7 +205,7 @@ def _protocol(
 
 def _rules(setting: Setting, choice: Choice) -> list[str]:
     """What was the same for every model, for readers of a report."""
-    said = {CAUSAL: setting.options.causal, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
+    said = {CAUSAL: not setting.bidirectional, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
     return [*RULES, *setting.task.rules, *(rule for rule, holds in said.items() if holds)]
 
 

@@ -45,8 +45,8 @@ class Options(Request, Config):
     max_latency_ms: float | None = None
     max_bytes: int | None = None
     samples: bool = True
-    causal: bool = False
-    """Models that see what came before alone, and so can answer while the input still comes."""
+    causal: bool | None = None
+    """Whether models see what came before alone, and so can answer while the input still comes; None for what the task usually has."""
     data_fractions: str | None = None
     """Shares of the training data, ``0.1,0.3,1``, at which every model is trained again."""
     beside: str | None = None
@@ -63,6 +63,8 @@ class Options(Request, Config):
         _one_of("--device", self.device, ["auto", "cpu", "cuda"])
         if type(self.seed) is not int or self.seed < 0:
             raise UserError(f"--seed {self.seed} is not possible", expected="a whole number of 0 or more")
+        if self.causal is False and self.task == "text-generation":
+            raise UserError("--no-causal is not possible for text-generation", expected="models that do not see what they are to predict")
         if self.size != "auto":
             parse_size(self.size)
         if self.steps is not None and self.size == "auto":

@@ -66,6 +66,11 @@ class Setting:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     externals: Mapping[str, External] = dataclasses.field(default_factory=dict)
 
+    @property
+    def bidirectional(self) -> bool:
+        """Whether every token sees both sides."""
+        return self.task.bidirectional if self.options.causal is None else not self.options.causal
+
     def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
         """The config of every contender and body at a size; a model from outside has its own."""
         options = self.options
@@ -77,7 +82,7 @@ class Setting:
             layers=options.layers or default_layers(target),
             classes=len(self.labels),
             context=self.context,
-            bidirectional=self.task.bidirectional and not self.options.causal,
+            bidirectional=self.bidirectional,
             width=options.width,
         )
         measure, goal = self.parameters, float(target)

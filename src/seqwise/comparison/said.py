@@ -97,8 +97,8 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
     parts = [part for name, value in given.items() if value is not None for part in (f"--{name.replace('_', '-')}", str(value))]
     if options.header is not None:
         parts.append("--header" if options.header else "--no-header")
-    if options.causal:
-        parts.append("--causal")
+    if options.causal is not None:
+        parts.append("--causal" if options.causal else "--no-causal")
     parts.append("--extend-search" if protocol["extended"] else "--no-extend-search")
     parts.append("--refit" if plan["refit"] else "--no-refit")
     return shlex.join(["seqwise", "compare", options.source, *parts])

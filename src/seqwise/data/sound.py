@@ -83,43 +83,52 @@ class Recordings:
 
     def __init__(self, folder: Path, source: str):
         self.folder, self.source = folder, source
-        self._members: dict[str, tuple[zipfile.ZipFile, str]] | None = None
+        self._members: dict[str, list[tuple[zipfile.ZipFile, str]]] | None = None
 
     def read(self, name: str, row: int) -> bytes:
-        """Raises :class:`UserError` naming the row where there is no such file."""
+        """Raises :class:`UserError` naming the row where there is no such file, or more than one."""
         path = self.folder / name
         if path.is_file():
             return _bytes(path)
-        found = self._zipped().get(name) or self._zipped().get(Path(name).name)
-        if found is None:
-            archives = ", ".join(path.name for path in self._archives())
-            raise UserError(
-                f"{self.source}, data row {row}: there is no sound file {name}",
-                expected=f"a file in {self.folder.resolve()}" + (f", or in {archives}" if archives else ", or in a zip file there"),
-                fix="check the name, or take the row out",
-            )
-        archive, member = found
+        found = [(archive, member) for archive, member in self._zipped().get(Path(name).name, []) if _same(name, member)]
+        if len(found) != 1:
+            raise self._not_one(name, row, found)
+        archive, member = found[0]
         try:
             return archive.read(member)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-            raise UserError(
-                f"{archive.filename}: {member} cannot be unpacked ({first_line(error)})", fix="copy the zip file again"
-            ) from error
+            what = f"{archive.filename}: {member} cannot be unpacked ({first_line(error)})"
+            raise UserError(what, fix="copy the zip file again") from error
+
+    def _not_one(self, name: str, row: int, found: list[tuple[zipfile.ZipFile, str]]) -> UserError:
+        if found:
+            listed = ", ".join(f"{member} in {Path(str(archive.filename)).name}" for archive, member in found[:3])
+            return UserError(
+                f"{self.source}, data row {row}: {name} may be {listed}", expected="one file of that name", fix="write its folder too"
+            )
+        archives = ", ".join(path.name for path in self._archives())
+        return UserError(
+            f"{self.source}, data row {row}: there is no sound file {name}",
+            expected=f"a file in {self.folder.resolve()}" + (f", or in {archives}" if archives else ", or in a zip file there"),
+            fix="check the name, or take the row out",
+        )
 
     def _archives(self) -> list[Path]:
         return sorted(self.folder.glob("*.zip"))
 
-    def _zipped(self) -> dict[str, tuple[zipfile.ZipFile, str]]:
-        """Every sound in the zip files beside the manifest, by its whole name and by its last part."""
+    def _zipped(self) -> dict[str, list[tuple[zipfile.ZipFile, str]]]:
+        """Every sound in the zip files beside the manifest, by the last part of its name."""
         if self._members is None:
             self._members = {}
-            for path in self._archives():
-                archive = _open_zip(path)
-                for member in archive.namelist():
-                    if is_sound(member):
-                        self._members.setdefault(Path(member).name, (archive, member))
-                        self._members[member] = (archive, member)
+            for archive in map(_open_zip, self._archives()):
+                for member in filter(is_sound, archive.namelist()):
+                    self._members.setdefault(Path(member).name, []).append((archive, member))
         return self._members
+
+
+def _same(name: str, member: str) -> bool:
+    """Whether one path is the end of the other, as where a zip file holds a folder or the content of one."""
+    return f"/{member}".endswith(f"/{name}") or f"/{name}".endswith(f"/{member}")
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
