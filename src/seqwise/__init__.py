@@ -25,6 +25,9 @@ _PUBLIC = {
     "SeqwiseForCTC": "seqwise.models.ctc",
     "SeqwiseFeatureExtractor": "seqwise.models.feature_extraction",
     "SeqwiseForCausalLM": "seqwise.models.causal_lm",
+    "SeqwiseForPrediction": "seqwise.models.prediction",
+    "SeqwiseForSeq2SeqLM": "seqwise.models.seq2seq",
+    "SeqwiseSeq2SeqConfig": "seqwise.models.seq2seq_config",
     "UserError": "seqwise.core.errors",
 }
 
