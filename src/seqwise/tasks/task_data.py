@@ -87,11 +87,13 @@ class EncodedFacts:
         lengths: tokens of its training examples.
         cut: what the longest input cuts off.
         test_share: how many times as long as validation the test takes.
+        sides: (sides, n) tokens, where an example has several sides and batches are sorted by all of them together.
     """
 
     lengths: np.ndarray
     cut: CutShare
     test_share: float
+    sides: np.ndarray | None = None
 
 
 class TaskData(abc.ABC):
