@@ -20,6 +20,7 @@ import seqwise
 from seqwise.api import guess_task
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.core.errors import UserError
+from seqwise.data.batching import padding_share
 from seqwise.data.pair_set import PairSet, encode_pairs, pair_tokenizer
 from seqwise.data.pairs import load_pairs
 from seqwise.data.splits import make_splits
@@ -241,6 +242,7 @@ def test_batches_are_mostly_real_tokens_and_the_same_for_every_model():
         total += batch["attention_mask"].numel() + batch["labels"].numel()
     assert real == many.lengths.sum() + many.target_lengths.sum()
     assert real > 0.85 * total
+    assert padding_share(np.stack([many.lengths, many.target_lengths]), feed.batches) == pytest.approx(1 - real / total)
 
 
 def test_two_parallel_files_and_the_demo_of_dates_ask_for_translation(tmp_path):

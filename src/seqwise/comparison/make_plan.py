@@ -149,10 +149,11 @@ def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
 
 def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, facts: EncodedFacts) -> dict[str, Any]:
     data, tokenizer, lengths = setting.task.data, encoding.tokenizer, facts.lengths
+    sides = np.atleast_2d(lengths if facts.sides is None else facts.sides)
     card = data.card(corpus, splits)
     card |= {
         "cut": {"share_of_examples": facts.cut.examples, "share_of_tokens": facts.cut.tokens, "context": encoding.context},
-        "padding_share": padding_share(lengths, Batches(lengths, setting.batch_size, 1_000 * setting.options.seed)),
+        "padding_share": padding_share(sides, Batches(sides.sum(0), setting.batch_size, 1_000 * setting.options.seed)),
         "tokenizer": tokenizer and {name: getattr(tokenizer, name) for name in ("kind", "vocab_size", "lowercase", "reason")},
     }
     return {

@@ -148,9 +148,10 @@ class Batches:
 
 
 def padding_share(lengths: np.ndarray, batches: Batches) -> float:
-    """The share of padding among all positions of the first epoch."""
-    drawn = [lengths[batches.batch(step)] for step in range(batches.per_epoch)]
-    return 1 - float(np.sum(lengths)) / sum(len(batch) * int(batch.max()) for batch in drawn)
+    """The share of padding among all positions of the first epoch; of examples with several sides by lengths (sides, n)."""
+    sides = np.atleast_2d(lengths)
+    drawn = [sides[:, batches.batch(step)] for step in range(batches.per_epoch)]
+    return 1 - float(np.sum(sides)) / sum(batch.shape[1] * int(batch.max(1).sum()) for batch in drawn)
 
 
 def evaluation_batches(lengths: np.ndarray, tokens_per_batch: int) -> list[np.ndarray]:

@@ -97,12 +97,14 @@ class EncodedFacts:
         cut: what the longest input cuts off.
         test_share: how many times as long as validation the test takes.
         typical: the error of a simple answer, where a task's margin and spreads are shares of it; else 1.
+        sides: (sides, n) tokens, where an example has several sides and batches are sorted by all of them together.
     """
 
     lengths: np.ndarray
     cut: CutShare
     test_share: float
     typical: float = 1.0
+    sides: np.ndarray | None = None
 
 
 class TaskData(abc.ABC):
