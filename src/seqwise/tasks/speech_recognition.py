@@ -42,8 +42,9 @@ SHOWN_FIRST, SHOWN_WORST, SHOWN_CONFUSIONS = 3, 6, 12
 class SpeechRecognition(Task):
     """Hugging Face's ``automatic-speech-recognition``: CTC over log-mel features, decoded greedily; decides by word error rate.
 
-    Models see the whole recording, from both sides, which errs less on speech (strings of digits, equal steps: GRU 1.0 against 9.1 % of
-    the words). With ``--causal`` they stream, see :class:`~seqwise.models.speech_stream.SpeechStream`.
+    Models see the whole recording, from both sides. One replicate on strings of digits, equal steps, from both sides against from the
+    left: GRU 1.0 and 9.1 % of the words wrong, LSTM 2.7 and 5.1, RNN 42 and 44, transformer 34 and 22. With ``--causal`` they stream,
+    see :class:`~seqwise.models.speech_stream.SpeechStream`.
     """
 
     tag = "automatic-speech-recognition"
