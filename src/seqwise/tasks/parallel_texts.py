@@ -55,7 +55,8 @@ class ParallelTexts(TaskData):
         for split in Split:
             pairs, cut = encode_pairs(tokenizer, *_texts(corpus, splits.indices(split)), encoding.context)
             pairs.save(folder / f"{split}.safetensors")
-            found[split] = EncodedFacts(pairs.lengths, cut, test_share, np.stack([pairs.lengths, pairs.target_lengths]))
+            sides = np.stack([pairs.lengths, pairs.target_lengths])
+            found[split] = EncodedFacts(pairs.lengths, cut, test_share, sides=sides)
         write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
         return found[Split.TRAIN]
 
