@@ -15,6 +15,7 @@ from seqwise.core.files import read_json
 from seqwise.data.panels import named_as_forecasts
 from seqwise.data.sound_files import sound_kind
 from seqwise.predictor import auto_class, quiet_libraries
+from seqwise.tasks import TASK_DATA
 from seqwise.tasks.task_data import Request
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ def compare(
     started = options.pop("started", None)
     if options.get("task") is None:
         options["task"] = guess_task(str(source), options)
+    if options.get("models") is None and options["task"] in TASK_DATA:
+        options["models"] = TASK_DATA[options["task"]].models
     checked = make_options(source, **options)
     quiet_libraries()
     from seqwise.comparison.start import run_comparison
@@ -185,7 +188,7 @@ def load(source: str | Path) -> tuple[Any, Any]:
     return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(folder)
 
 
-def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str, Any]]:
+def predict(source: str | Path, examples: Sequence[Any] | str | Path) -> list[dict[str, Any]]:
     """Answers to examples, by a run's recommended model, a model folder or a baseline folder; see ``answers`` of the task's ``Use``.
 
     Args:
@@ -195,7 +198,8 @@ def predict(source: str | Path, examples: Sequence[Any] | str) -> list[dict[str,
     """
     from seqwise.predictor import load_predictor
 
-    return load_predictor(str(source)).answers([examples] if isinstance(examples, str) else list(examples))
+    single = isinstance(examples, str | Path) or (isinstance(examples, np.ndarray) and examples.ndim == 1)
+    return load_predictor(str(source)).answers([examples] if single else list(examples))
 
 
 def evaluate(source: str | Path, data: str, **columns: Any) -> dict[str, Any]:

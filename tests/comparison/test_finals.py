@@ -159,3 +159,9 @@ def test_a_replicate_is_complete_when_its_finals_and_baselines_are(folder):
     assert complete_replicates(run, jobs) == [1]
     (run.trial("baseline-majority-1") / "record.json").unlink()
     assert complete_replicates(run, jobs) == []
+
+
+def test_errors_that_never_happened_may_yet_happen():
+    none = Estimate(0.0, 0.0, 9, (0.0, 0.0), (0.0, 0.0), None)
+    assert clipped(none, 0, np.inf, units=30) == {"mean": 0.0, "ci95": [0.0, 0.1]}
+    assert clipped(none, 0, np.inf) == {"mean": 0.0, "ci95": [0.0, 0.0]}

@@ -180,3 +180,9 @@ def test_real_names(real_data):
         assert np.sum(labels[splits.test] == label) == pytest.approx(count / 10, abs=max(2, 0.02 * count))
     texts = np.array(corpus.texts)
     assert not set(texts[splits.test]) & set(texts[splits.train])
+
+
+def test_groups_that_leave_one_class_to_learn_from_are_refused():
+    corpus = corpus_of(["x"] * 30 + ["y"] * 10, groups=[f"{number % 6}" for number in range(30)] + ["alone"] * 10)
+    with pytest.raises(UserError, match="holds nothing but 'x'"):
+        make_splits(corpus, replicates=5, seed=0)

@@ -99,3 +99,15 @@ def test_the_pipeline_of_transformers_hears_what_greedy_decoding_hears(folder):
     heard = run({"raw": wave, "sampling_rate": 8_000})["text"]
     tokens = most_likely(run.model(**run.feature_extractor(wave, return_tensors="pt")).logits, 0)[0]
     assert heard == run.tokenizer.convert_tokens_to_string(run.tokenizer.convert_ids_to_tokens(tokens), group_tokens=False)["text"]
+
+
+def test_integers_are_taken_at_their_full_scale():
+    extractor, wave = SeqwiseFeatureExtractor(sampling_rate=8000), noise(4000)
+    whole = (wave * 2**15).astype(np.int16)
+    np.testing.assert_allclose(extractor.features(whole), extractor.features((whole / 2**15).astype(np.float32)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("wave", "words"), [(np.zeros((50, 2)), "one channel"), (np.array([0.0, np.nan]), "no numbers")])
+def test_what_is_no_sound_is_a_user_error(wave, words):
+    with pytest.raises(UserError, match=words):
+        SeqwiseFeatureExtractor(sampling_rate=8000).features(wave)

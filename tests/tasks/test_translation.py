@@ -31,6 +31,7 @@ from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task import load_outputs
 from seqwise.tasks.task_data import Request
 from seqwise.tasks.translation import reference_losses, translate
+from seqwise.tasks.translation_scores import tokenization
 from tiny import REPLICATES, word_pairs, write_pairs
 
 TASK = TASKS["translation"]()
@@ -91,7 +92,7 @@ def test_a_model_loaded_in_another_process_gives_the_reported_score(finished_pai
     words, sources = [sys.executable, "-c", program, str(folder / "model")], json.dumps([corpus.sources[i] for i in test])
     written = json.loads(subprocess.run(words, input=sources, capture_output=True, text=True, check=True).stdout)
     references = [corpus.targets[i] for i in test]
-    assert sacrebleu.corpus_bleu(written, [references]).score == pytest.approx(record["test"]["bleu"])
+    assert sacrebleu.corpus_bleu(written, [references], tokenize=tokenization(references)).score == pytest.approx(record["test"]["bleu"])
     assert sacrebleu.corpus_chrf(written, [references]).score == pytest.approx(record["test"]["chrf"])
     assert np.mean([a == b for a, b in zip(written, references, strict=True)]) == record["test"]["exact_match"]
     outputs, truth = load_outputs(folder / "test.safetensors")
@@ -113,7 +114,7 @@ def test_predict_and_evaluate_agree_with_each_other(finished_pairs, tmp_path):
     table = write_pairs(tmp_path / "new.csv", sources, targets)
     for place in ("best", "baseline"):
         answers = [answer["translation"] for answer in seqwise.predict(finished_pairs.path / place, sources)]
-        score = sacrebleu.corpus_bleu(answers, [targets]).score
+        score = sacrebleu.corpus_bleu(answers, [targets], tokenize=tokenization(targets)).score
         for data in (str(table), f"{tmp_path / 'new.en'},{tmp_path / 'new.xx'}"):
             found = seqwise.evaluate(finished_pairs.path / place, data)
             assert (found["examples"], found["counted"]) == (40, "pairs")
@@ -148,7 +149,7 @@ def test_a_source_beyond_the_longest_input_is_cut_and_that_is_said(finished_pair
     code, out, err = run_cli("predict", finished_pairs.path / "best", long, "--json")
     context = finished_pairs.result["protocol"]["context"]
     assert code == 0
-    assert f"NOTE: of 1 of 1 sources only the first {context} tokens are read" in err
+    assert f"NOTE: of 1 of 1 texts only the first {context} tokens count" in err
     shorter = seqwise.predict(finished_pairs.path / "best", long[: len(long) // 2])
     assert json.loads(out)[0]["translation"] == shorter[0]["translation"]
 
@@ -204,7 +205,9 @@ def test_translations_come_back_in_order_and_end(pairs):
     alone = [translate(model, pairs_of)[0] for pairs_of in (pick(pairs, i) for i in (0, 7, 29))]
     assert alone == [together[i] for i in (0, 7, 29)]
     outputs = TASK.outputs(model, pairs, final=True)
-    assert TASK.metrics(outputs, pairs.truth)["bleu"] == pytest.approx(sacrebleu.corpus_bleu(together, [pairs.references]).score)
+    assert TASK.metrics(outputs, pairs.truth)["bleu"] == pytest.approx(
+        sacrebleu.corpus_bleu(together, [pairs.references], tokenize=tokenization(pairs.references)).score
+    )
 
 
 def pick(pairs: PairSet, i: int) -> PairSet:

@@ -6,7 +6,18 @@ import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.tasks.translation_scores import BLEU, CHRF, EXACT, bleu, bleu_by_sentence, chrf, score_rows, signatures
+from seqwise.tasks.translation_scores import (
+    BLEU,
+    CHRF,
+    EXACT,
+    bleu,
+    bleu_by_sentence,
+    chrf,
+    counted_in,
+    score_rows,
+    signatures,
+    tokenization,
+)
 
 WORDS = ["a", "the", "dog", "cat", "runs", "sees", "Big", "red,", "2020-05-01", "."]
 SENTENCE = st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join)
@@ -18,7 +29,8 @@ FULL = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 def test_sums_of_counts_give_sacrebleu(pairs):
     said, meant = map(list, zip(*pairs, strict=True))
     rows = score_rows(said, meant)
-    assert bleu(rows[:, BLEU]) == pytest.approx(sacrebleu.corpus_bleu(said, [meant]).score, abs=1e-9)
+    expected = sacrebleu.corpus_bleu(said, [meant], tokenize=tokenization(meant)).score
+    assert bleu(rows[:, BLEU]) == pytest.approx(expected, abs=1e-9)
     assert chrf(rows[:, CHRF]) == pytest.approx(sacrebleu.corpus_chrf(said, [meant]).score, abs=1e-9)
     assert rows[:, EXACT].tolist() == [a.strip() == b.strip() for a, b in pairs]
     assert bleu_by_sentence(rows[:, BLEU]).mean() == pytest.approx(bleu(rows[:, BLEU]), abs=1e-9)
@@ -54,7 +66,19 @@ def test_nothing_right_is_zero_everywhere():
     assert chrf(rows[:, CHRF]) == 0.0
 
 
-def test_signatures_say_how_it_was_measured():
-    assert "tok:13a" in signatures()["bleu"]
-    assert "case:mixed" in signatures()["bleu"]
-    assert signatures()["chrf"].startswith("nrefs:1")
+def test_short_references_are_counted_by_letters():
+    """Of words, BLEU would be 0 whatever is said: there are no four in a row."""
+    references = ["Anna", "Peter", "São Paulo", "東京都庁"]
+    rows = score_rows(references, references)
+    assert (tokenization(references), counted_in(rows), bleu(rows[:, BLEU])) == ("char", "char", pytest.approx(100))
+    assert "tok:char" in signatures("char")["bleu"]
+    sentences = ["the old man and the sea", "a river runs through it all"]
+    assert (tokenization(sentences), counted_in(score_rows(sentences, sentences))) == ("13a", "13a")
+    assert "tok:13a" in signatures("13a")["bleu"]
+
+
+def test_a_sentence_without_a_match_has_influence_too():
+    rows = score_rows(["a b c d e f", "x y z u v w q"], ["a b k d e m", "x y r u p w q"])[:, BLEU]
+    assert rows[:, 3].sum() == 0
+    assert bleu_by_sentence(rows).std() > 0
+    assert bleu_by_sentence(rows).mean() == pytest.approx(bleu(rows))

@@ -23,12 +23,12 @@ def command(
     header: shared.Header = None,
     task: shared.Task = None,
     models: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid (in translation: has"
-            " cross-attention), hf:NAME is from outside."
+            " cross-attention), hf:NAME is from outside; one of each family if not given."
         ),
-    ] = "rnn,lstm,gru,transformer",
+    ] = None,
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
     match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",

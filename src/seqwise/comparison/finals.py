@@ -89,12 +89,12 @@ def clipped(estimate: Estimate, low: float, high: float, *, units: int | None = 
     """Mean and interval as JSON, the interval inside the metric's range.
 
     Args:
-        units: tested. Of a share of right answers, where all or none of so many are right, the interval is that of the rule of three
-            (Hanley & Lippman-Hand 1983), not a point.
+        units: tested. Of a share of right answers, where all or none of so many are right, or of errors, where there was none, the
+            interval is that of the rule of three (Hanley & Lippman-Hand 1983), not a point.
     """
     interval = estimate.ci95 and [float(np.clip(bound, low, high)) for bound in estimate.ci95]
-    if interval and units and np.isfinite(high) and interval[0] == interval[1] in (low, high):
-        reach = min(1.0, RULE_OF_THREE / units) * (high - low)
+    if interval and units and interval[0] == interval[1] in (low, high):
+        reach = min(1.0, RULE_OF_THREE / units) * (high - low if np.isfinite(high) else 1.0)
         interval = [max(low, interval[0] - reach), min(high, interval[1] + reach)]
     return {"mean": estimate.value, "ci95": interval}
 

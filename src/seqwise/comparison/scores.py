@@ -92,9 +92,9 @@ class ScoreTable:
         return statistics.crossed_components(np.stack(rows)) if self.crossed else statistics.fold_components(rows)
 
     def _estimate(self, rows: list[np.ndarray]) -> Estimate:
-        """Mean and interval; where all outcomes (0 or 1) agree, the rule of three: 3 of U units may yet say something else."""
+        """Mean and interval; where all outcomes (0 or 1) agree, or all are 0, the rule of three: 3 of U units may say something else."""
         estimate = statistics.mean_score(rows, folds=not self.crossed, test_share=self.share)
-        if estimate.standard_error != 0 or not self.outcomes:
+        if estimate.standard_error != 0 or not (self.outcomes or estimate.value == 0):
             return estimate
         return estimate.at_least(3**0.5 / self.units)
 

@@ -33,12 +33,25 @@ def column_of(table: Table, name: str) -> list:
 
 
 def split_column(table: Table) -> str | None:
-    """The column that assigns every row to train, validation or test, if there is one."""
+    """The column that assigns every row to train, validation or test, if there is one.
+
+    Raises :class:`UserError` where a column called split names a test or validation part, and something else besides.
+    """
     for name in table.columns:
-        if name.casefold() in SPLIT_NAMES:
-            values = {str(value).strip().casefold() for value in table.columns[name]}
-            if values <= SPLIT_VALUES.keys() and "train" in {SPLIT_VALUES[value] for value in values}:
-                return name
+        if name.casefold() not in SPLIT_NAMES:
+            continue
+        values = [str(value or "").strip().casefold() for value in table.columns[name]]
+        known = {SPLIT_VALUES[value] for value in values if value in SPLIT_VALUES}
+        if set(values) <= SPLIT_VALUES.keys() and "train" in known:
+            return name
+        strange = next((row for row, value in enumerate(values) if value not in SPLIT_VALUES), None)
+        if name.casefold() == SPLIT_NAMES[0] and known - {"train"} and strange is not None:
+            what = f"{table.source}: column '{name}' holds '{values[strange]}' in data row {strange + 1}"
+            raise UserError(
+                f"{what}, beside {' and '.join(sorted(known))}",
+                expected="train, validation or test in every row",
+                fix="write one of them, or give the column another name where it divides nothing",
+            )
     return None
 
 

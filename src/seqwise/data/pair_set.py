@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-SHORT, FEW_CHARACTERS = 40, 256
-"""Where the median text is no longer, and characters are of no more kinds, tokens are characters: dates, names, spellings."""
+SHORT, FEW_WORDS, FEW_CHARACTERS = 40, 5, 256
+"""Where the median text has no more characters and words, and characters are of no more kinds, tokens are characters: dates, names."""
 SIZES = ((300_000, 500), (3_000_000, 1_000), (30_000_000, 2_000), (100_000_000, 4_000), (float("inf"), 8_000))
 """Characters of both sides, and the entries of byte-level BPE up to there."""
 SPECIAL = {"bos_token": "[BOS]", "eos_token": "[EOS]"}
@@ -117,7 +117,8 @@ def choose_pair_tokenizer(sources: Sequence[str], targets: Sequence[str], reques
         raise UserError("words cannot be put together to the text again", expected="--tokenizer auto, bytes, characters, bpe or bpe:SIZE")
     if requested == "auto":
         kinds, median = len(set().union(*map(set, texts))), float(np.median([len(text) for text in texts]))
-        if median <= SHORT and kinds <= FEW_CHARACTERS:
+        words = float(np.median([len(text.split()) for text in texts]))
+        if median <= SHORT and words <= FEW_WORDS and kinds <= FEW_CHARACTERS:
             found = choose_exact_tokenizer("".join(texts), "characters")
             return dataclasses.replace(found, reason=f"characters: {kinds} different ones, {median:.0f} in the median text")
     if requested in ("auto", "bpe"):
@@ -141,14 +142,14 @@ def pair_tokenizer(plan: TokenizerPlan, sources: Sequence[str], targets: Sequenc
 def encode_pairs(
     tokenizer: "PreTrainedTokenizerBase", sources: Sequence[str], targets: Sequence[str], context: int
 ) -> tuple[PairSet, CutShare]:
-    """Encode both sides, keep ``context`` tokens of each, and say how much of the sources that cuts.
+    """Encode both sides, keep ``context`` tokens of each, and say how many pairs and how much of both sides that cuts.
 
     A source that is cut ends with [EOS] all the same; a target does not, for that would teach to end too early.
     """
     read, written = (_encoded(tokenizer, texts) for texts in (sources, targets))
-    lengths = np.array([len(row) for row in read], np.int64)
+    lengths = np.array([[len(row) for row in side] for side in (read, written)], np.int64)
     over = np.maximum(lengths - context, 0)
-    cut = CutShare(float(np.mean(over > 0)), float(over.sum() / lengths.sum())) if len(read) else CutShare(0.0, 0.0)
+    cut = CutShare(float((over > 0).any(0).mean()), float(over.sum() / lengths.sum())) if len(read) else CutShare(0.0, 0.0)
     pairs = PairSet.from_rows(
         [np.asarray([*row[: min(len(row), context) - 1], tokenizer.eos_token_id]) for row in read],
         [np.asarray(row[:context]) for row in written],

@@ -135,7 +135,7 @@ def read_pair_table(source: str, header: bool | None = None) -> Table:
     names = source.split(",")
     if len(names) != 2:
         raise UserError(f"{source} names {len(names)} files", expected="two parallel files, SOURCE,TARGET")
-    found = [_lines(name) for name in names]
+    found = [read_lines(name) for name in names]
     sizes = [len(lines) for lines, _ in found]
     if sizes[0] != sizes[1]:
         raise UserError(
@@ -146,7 +146,8 @@ def read_pair_table(source: str, header: bool | None = None) -> Table:
     return Table(columns, source, hashlib.sha256("".join(sha256 for _, sha256 in found).encode()).hexdigest())
 
 
-def _lines(name: str) -> tuple[list[str], str]:
+def read_lines(name: str) -> tuple[list[str], str]:
+    """The lines of a file, which end with a line feed and nothing else, and the file's SHA-256."""
     raw = read_bytes(Path(name))
     text = decode(gunzip(raw, name) if name.lower().endswith(".gz") else raw, name)
     lines = text.replace("\r\n", "\n").split("\n")

@@ -64,7 +64,9 @@ def decode_sound(data: bytes, name: str, source: str) -> Clip:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except (RuntimeError, ValueError, OSError) as error:
         raise UserError(
-            f"{where} cannot be read as sound ({first_line(error)})", expected="a whole wav or flac file", fix="copy or convert it again"
+            f"{where} cannot be read as sound ({first_line(error).rpartition('>: ')[2]})",
+            expected="a whole wav or flac file",
+            fix="copy or convert it again",
         ) from error
     if not len(samples):
         raise UserError(f"{where} holds no sound: it has no samples", expected="a recording", fix="leave it out")
@@ -91,6 +93,7 @@ class Recordings:
         if path.is_file():
             return _bytes(path)
         found = [(archive, member) for archive, member in self._zipped().get(Path(name).name, []) if _same(name, member)]
+        found = [pair for pair in found if pair[1] == name] or found
         if len(found) != 1:
             raise self._not_one(name, row, found)
         archive, member = found[0]

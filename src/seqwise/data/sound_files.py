@@ -100,18 +100,15 @@ def _demo(source: str, kind: str) -> SoundFile:
 
 
 def _in_folders(root: Path) -> list[Path]:
-    """The files in the folders of a folder, and in theirs."""
-    return sorted(found for found in [*root.glob("*/*"), *root.glob("*/*/*")] if found.is_file())
+    """The files anywhere in a folder."""
+    return sorted(found for found in root.rglob("*") if found.is_file())
 
 
 def _folder(root: Path, kind: str, answered: bool) -> SoundFile:
     """CLASS/x.wav, or SPLIT/CLASS/x.wav; without answers any sound files."""
     if kind == "texts" and answered:
         raise UserError(f"{root} has no manifest with transcripts", expected=f"a table such as {MANIFESTS[0]} in it: columns file and text")
-    if not answered:
-        paths = sorted(path for path in root.rglob("*") if path.is_file() and is_sound(path.name))
-    else:
-        paths = [path for path in _in_folders(root) if is_sound(path.name)]
+    paths = [path for path in _in_folders(root) if is_sound(path.name)]
     if not paths:
         raise UserError(f"{root} holds no sound files", expected="a folder for each class with wav or flac files in it")
     parts = [path.relative_to(root).parts for path in paths]
@@ -119,7 +116,9 @@ def _folder(root: Path, kind: str, answered: bool) -> SoundFile:
     if answered and not split and any(len(part) != 2 for part in parts):
         odd = next(path for path, part in zip(paths, parts, strict=True) if len(part) != 2)
         raise UserError(
-            f"{root}: {odd.relative_to(root)} lies too deep", expected="CLASS/file.wav, or train/CLASS/file.wav and test/CLASS/..."
+            f"{root}: {odd.relative_to(root)} lies in no class folder, or too deep",
+            expected="CLASS/file.wav, or train/CLASS/file.wav and test/CLASS/...",
+            fix="move it, or list the files in a manifest",
         )
     clips = [dataclasses.replace(read_sound(path), name=str(path.relative_to(root))) for path in paths]
     answers = [part[-2] if answered else "" for part in parts]

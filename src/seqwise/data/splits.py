@@ -80,7 +80,7 @@ def make_splits(corpus: LabelledCorpus, *, replicates: int, seed: int) -> SplitP
     a tenth of what is left (at least 50 and one per class, at most 2,000, never more than a fifth). What is drawn is stratified by
     class, and duplicates and groups stay on one side.
 
-    Raises :class:`UserError` when there are too few distinct examples or groups to divide.
+    Raises :class:`UserError` when there are too few distinct examples or groups to divide, or groups leave one class to learn from.
     """
     given = np.array(corpus.given)
     pool = np.flatnonzero((given == "") | (given == "train"))
@@ -96,6 +96,7 @@ def make_splits(corpus: LabelledCorpus, *, replicates: int, seed: int) -> SplitP
         if not len(validation):
             validation = _validation(rest, labels, units, np.random.default_rng([seed, 2, replicate]))
         plan.append(Splits(np.setdiff1d(rest, validation), validation, test))
+    _check_classes(corpus, plan, labels)
     share = float(np.mean([len(test) / (len(pool) - len(test)) for test in tests])) if scheme == "cross-validation" else None
     return SplitPlan(plan, scheme, share)
 
@@ -193,6 +194,18 @@ def _validation(rest: np.ndarray, labels: np.ndarray, units: np.ndarray, rng: np
     size = min(max(len(rest) / 10, MIN_VALIDATION, classes), MAX_VALIDATION, len(rest) / 5)
     share = size / len(rest)
     return rest[allocate(labels[rest], units[rest], np.array([1 - share, share]), rng) == 1]
+
+
+def _check_classes(corpus: LabelledCorpus, plan: list[Splits], labels: np.ndarray) -> None:
+    """Raises :class:`UserError` where groups that stay together leave a single class to learn from."""
+    alone = [splits for splits in plan if len(np.unique(labels[splits.train])) == 1]
+    if len(corpus.classes) > 1 and alone:
+        only = corpus.labels[alone[0].train[0]]
+        raise UserError(
+            f"{corpus.source}: with groups undivided a training part holds nothing but '{only}'",
+            expected="every class in several groups",
+            fix="another --group, or none",
+        )
 
 
 def _check_divisible(corpus: LabelledCorpus, units: np.ndarray, missing: list[Split]) -> None:

@@ -87,7 +87,11 @@ class SeqwiseFeatureExtractor(SequenceFeatureExtractor):
         return (power @ filters).clamp(min=self.mel_floor).log()
 
     def features(self, samples: np.ndarray) -> np.ndarray:
-        """(n,) to (T, C), float32, T at least 1."""
+        """(n,) to (T, C), float32, T at least 1; integers are taken at their full scale.
+
+        Raises :class:`UserError` for several channels, and for what is no number.
+        """
+        samples = as_samples(samples)
         if len(samples) < self.least:
             samples = np.pad(np.asarray(samples, np.float32), (0, self.least - len(samples)))
         frames = self.log_mel(samples)
@@ -107,9 +111,20 @@ class SeqwiseFeatureExtractor(SequenceFeatureExtractor):
         if sampling_rate not in (None, self.sampling_rate):
             raise UserError(f"sound of {sampling_rate} Hz for a model of {self.sampling_rate} Hz", fix="resample it first")
         several = not isinstance(raw_speech, np.ndarray) and len(raw_speech) > 0 and np.ndim(raw_speech[0]) > 0
-        waves = [np.asarray(wave, np.float32) for wave in (raw_speech if several or np.ndim(raw_speech) == 2 else [raw_speech])]
+        waves = [np.asarray(wave) for wave in (raw_speech if several or np.ndim(raw_speech) == 2 else [raw_speech])]
         found = BatchFeature({"input_features": [self.features(wave) for wave in waves]})
         return self.pad(found, padding=padding, return_tensors=return_tensors, return_attention_mask=return_attention_mask)
+
+
+def as_samples(wave: Any) -> np.ndarray:
+    """(n,) float32 in -1 to 1. Raises :class:`UserError` for another shape, and for what is no number."""
+    wave = np.asarray(wave)
+    if wave.ndim != 1:
+        raise UserError(f"sound of the shape {wave.shape}", expected="(samples,): one channel", fix="average the channels")
+    found = wave / (np.iinfo(wave.dtype).max + 1) if np.issubdtype(wave.dtype, np.integer) else wave
+    if not np.isfinite(found).all():
+        raise UserError("the sound holds samples that are no numbers", expected="numbers in -1 to 1")
+    return found.astype(np.float32)
 
 
 def _transform(window: int) -> int:

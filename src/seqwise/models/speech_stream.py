@@ -7,6 +7,7 @@ import torch
 
 from seqwise.core.errors import UserError
 from seqwise.models.ctc import SeqwiseForCTC, most_likely
+from seqwise.models.feature_extraction import as_samples
 
 
 class SpeechStream:
@@ -33,7 +34,7 @@ class SpeechStream:
 
     def feed(self, samples: np.ndarray) -> torch.Tensor:
         """Hear more samples (n,) at the model's rate; returns the logits (T, V) of the steps that they made whole."""
-        self.rest = np.concatenate([self.rest, np.asarray(samples, np.float32)])
+        self.rest = np.concatenate([self.rest, as_samples(samples)])
         steps = self.extractor.steps(len(self.rest))
         if not steps:
             return torch.zeros(0, self.model.config.vocab_size)
@@ -47,8 +48,8 @@ class SpeechStream:
 
     @torch.inference_mode()
     def _hear(self, features: np.ndarray) -> torch.Tensor:
-        values = torch.from_numpy(features).unsqueeze(0)
+        values = torch.from_numpy(features).unsqueeze(0).to(self.model.device)
         output = self.model(input_features=values, past_key_values=self.cache, use_cache=True)
         self.tokens += most_likely(output.logits, self.model.config.pad_token_id, self.last)[0]
         self.cache, self.last, self.read = output.past_key_values, int(output.logits[0, -1].argmax()), self.read + len(features)
-        return output.logits[0]
+        return output.logits[0].cpu()

@@ -56,7 +56,7 @@ def features(extractor: Any, sounds: Sequence[Sound]) -> list[np.ndarray]:
     for number, sound in enumerate(sounds, 1):
         if isinstance(sound, str | Path):
             sound = read_sound(Path(sound))
-        wave = sound.at(extractor.sampling_rate) if isinstance(sound, Clip) else np.asarray(sound, np.float32)
+        wave = sound.at(extractor.sampling_rate) if isinstance(sound, Clip) else np.asarray(sound)
         if wave.ndim != 1:
             raise UserError(f"recording {number} has the shape {wave.shape}", expected=f"(samples,) at {extractor.sampling_rate} Hz")
         found.append(extractor.features(wave))

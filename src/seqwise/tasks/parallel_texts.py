@@ -24,6 +24,7 @@ ADDED = 2
 
 class ParallelTexts(TaskData):
     examples = PairSet
+    models = ("lstm", "lstm+attention", "gru+attention", "transformer")
     outside = False
 
     def read(self, request: Request) -> PairCorpus:

@@ -18,8 +18,9 @@ def spectrogram(clip: Clip) -> dict[str, Any]:
 
     extractor = SeqwiseFeatureExtractor(sampling_rate=clip.rate, num_mel_bins=SHOWN_BANDS, frames_per_step=1)
     values = extractor.features(clip.samples)
+    top = max(float(values.max()), float(np.log(extractor.mel_floor)) + RANGE)  # silence is dark
     places = np.unique(np.linspace(0, len(values) - 1, min(len(values), SHOWN_FRAMES)).astype(int))
-    levels = np.clip((values[places] - values.max()) / RANGE + 1, 0, 1) * 255
+    levels = np.clip((values[places] - top) / RANGE + 1, 0, 1) * 255
     return {
         "name": clip.name,
         "seconds": round(clip.seconds, 3),

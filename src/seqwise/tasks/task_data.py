@@ -111,6 +111,8 @@ class TaskData(abc.ABC):
     """The data half of a task. Stateless: a corpus goes in, splits, files and facts come out."""
 
     examples: ClassVar[type[Examples]]
+    models: ClassVar[tuple[str, ...]] = ("rnn", "lstm", "gru", "transformer")
+    """Who competes where nobody is named."""
     outside: ClassVar[bool] = True
     """Whether models from outside are known to do the task; else they are refused before anything is fetched."""
 

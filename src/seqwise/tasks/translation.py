@@ -26,8 +26,8 @@ SOURCE_LENGTH = 0
 """Column of the truth: tokens of the source."""
 TOKENS_PER_EVALUATION_BATCH = 4096
 """Of sources, padding included."""
-LEAST_STEPS = 1_500
-"""Of training: what it takes until a decoder finds out that there is a source."""
+LEAST_STEPS, LEAST_EPOCHS = 1_500, 15.0
+"""Of training: what it takes until a decoder finds out that there is a source, and until it knows the words."""
 
 
 class Translation(Task):
@@ -58,6 +58,7 @@ class Translation(Task):
     """BLEU: of trainings, and of the influence of a sentence."""
     dropout = (0.0, 0.3)
     token_dropout = 0.0
+    most_epochs = 500.0
     rules = (
         "same tokenizer for sources and targets, and one table of tokens for encoder, decoder and output",
         "the encoder reads both ways; the decoder has the same mixers and as many blocks",
@@ -120,7 +121,7 @@ class Translation(Task):
         return (-scores["loss"],)
 
     def wanted_epochs(self, parameters: int, tokens: int, per_epoch: int) -> float:
-        return max(5.0, LEAST_STEPS / per_epoch)
+        return max(LEAST_EPOCHS, LEAST_STEPS / per_epoch)
 
     def fit_baseline(self, name: str, cache: Path, folder: Path, classes: int) -> FittedBaseline:
         texts = read_pairs_back(cache, folder)

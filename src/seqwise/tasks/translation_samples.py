@@ -9,7 +9,7 @@ import torch
 
 from seqwise.data.pair_set import encode_pairs
 from seqwise.tasks.task import Task, Told
-from seqwise.tasks.translation_scores import BLEU, bleu, signatures
+from seqwise.tasks.translation_scores import BLEU, bleu, counted_in, signatures
 
 SHOWN, DRAWN = 8, 2
 LONGEST_DRAWN = 24
@@ -18,7 +18,8 @@ LONGEST_DRAWN = 24
 
 def samples(task: Task, told: Told) -> dict[str, Any]:
     """``examples``: test pairs with every model's translation; ``alignments`` of some of them; both None without samples."""
-    found: dict[str, Any] = {"signatures": signatures(), "examples": None, "alignments": None, "aligned_by": None}
+    kind = counted_in(told.outputs[told.best])
+    found: dict[str, Any] = {"signatures": signatures(kind), "examples": None, "alignments": None, "aligned_by": None}
     if told.examples is None:
         return found
     pairs = [told.examples[place] for place in np.unique(np.linspace(0, len(told.examples) - 1, SHOWN).astype(int))]

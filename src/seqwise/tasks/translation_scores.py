@@ -1,4 +1,4 @@
-"""BLEU, chrF and exact matches, from counts of each sentence that add up; BLEU is SacreBLEU's, case kept, tokenised as 13a."""
+"""BLEU, chrF and exact matches, from counts of each sentence that add up; BLEU is SacreBLEU's, case kept."""
 
 import functools
 from collections import Counter
@@ -18,19 +18,31 @@ CHRF = slice(BLEU.stop, BLEU.stop + 3 * CHARACTERS)
 WIDTH = CHRF.stop
 
 
+WORDS, LETTERS = "13a", "char"
+"""How SacreBLEU divides a text; letters where most references have too few words for BLEU, which then would always be 0."""
+
+
 @functools.cache
-def _bleu() -> Any:
+def _bleu(kind: str = WORDS) -> Any:
     from sacrebleu.metrics import BLEU as SacreBLEU
 
-    return SacreBLEU()
+    return SacreBLEU(tokenize=kind)
 
 
-def signatures() -> dict[str, str]:
+def tokenization(references: Sequence[str]) -> str:
+    """Words, or letters where most references have fewer words than the longest n-gram: names, words, scripts without spaces."""
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+
+    words = Tokenizer13a()
+    return LETTERS if len(references) and np.median([len(words(text).split()) for text in references]) < ORDERS else WORDS
+
+
+def signatures(kind: str) -> dict[str, str]:
     """What SacreBLEU prints, so that others may measure the same (Post 2018, arXiv:1804.08771)."""
     from sacrebleu.metrics import CHRF as SacreChrF
 
     found = {}
-    for name, metric in (("bleu", _bleu()), ("chrf", SacreChrF())):
+    for name, metric in (("bleu", _bleu(kind)), ("chrf", SacreChrF())):
         metric.corpus_score(["a"], [["a"]])
         found[name] = str(metric.get_signature())
     return found
@@ -38,9 +50,9 @@ def signatures() -> dict[str, str]:
 
 def score_rows(translations: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """(U, W), one row of counts per sentence; loss and tokens are NaN."""
-    rows = np.full((len(references), WIDTH), np.nan)
+    rows, metric = np.full((len(references), WIDTH), np.nan), _bleu(tokenization(references))
     for row, said, meant in zip(rows, translations, references, strict=True):
-        score = _bleu().corpus_score([said], [[meant]])
+        score = metric.corpus_score([said], [[meant]])
         row[EXACT] = said.strip() == meant.strip()
         row[BLEU] = [*score.counts, *score.totals, score.sys_len, score.ref_len]
         row[CHRF] = _character_counts(said, meant)
@@ -56,6 +68,11 @@ def _character_counts(said: str, meant: str) -> list[int]:
         for counts, value in zip(found, (a.total() if b else 0, b.total(), (a & b).total()), strict=True):
             counts.append(value)
     return found[0] + found[1] + found[2]
+
+
+def counted_in(rows: np.ndarray) -> str:
+    """By which tokenization rows (U, W) were counted: of letters a reference has as many as characters."""
+    return LETTERS if rows[:, BLEU][:, -1].sum() == rows[:, CHRF][:, CHARACTERS].sum() else WORDS
 
 
 def bleu(counts: np.ndarray) -> float:
@@ -87,8 +104,9 @@ def bleu_by_sentence(counts: np.ndarray) -> np.ndarray:
     influence = np.zeros(len(counts))
     for n in range(ORDERS):
         matched, every = total[n], total[ORDERS + n]
-        if matched > 0:
-            influence += (counts[:, n] / matched - counts[:, ORDERS + n] / every) / ORDERS
+        if every > 0:  # without a match the precision is smoothed, and only its denominator moves
+            share = counts[:, n] / matched if matched else 1 / len(counts)
+            influence += (share - counts[:, ORDERS + n] / every) / ORDERS
     said, meant = total[-2:]
     if 0 < said < meant:  # the brevity penalty, exp(1 - meant / said)
         influence += meant / said * (counts[:, -2] / said - counts[:, -1] / meant)

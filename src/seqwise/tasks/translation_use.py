@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from seqwise.data.pairs import PairColumns, load_pairs, usual_text_column
+from seqwise.data.pairs import PairColumns, load_pairs, read_lines, usual_text_column
 from seqwise.data.readers import as_text, read_texts
-from seqwise.data.tables import FORMATS, decode, gunzip, is_source, read_bytes, read_table
+from seqwise.data.tables import FORMATS, is_source, read_table
 from seqwise.tasks.task_data import Request
 from seqwise.tasks.use import Asked, Evaluated, Use
 
@@ -62,8 +62,10 @@ class Translator(Use):
         return Asked(texts, [{"source": text} for text in texts])
 
     def answers(self, examples: Sequence[str]) -> list[dict[str, Any]]:
-        """``{"translation"}`` for each source."""
-        return [{"translation": text} for text in self.translate(list(examples))] if len(examples) else []
+        """``{"translation"}`` for each source; nothing for nothing."""
+        said = [text for text in examples if text.strip()]
+        found = iter(self.translate(said) if said else [])
+        return [{"translation": next(found) if text.strip() else ""} for text in examples]
 
     def evaluate(self, request: Request) -> Evaluated:
         columns = PairColumns(request.text, request.target)
@@ -79,8 +81,7 @@ def _texts(request: Request) -> list[str]:
         return read_texts(request.source)
     name = path.name.lower().removesuffix(".gz")
     if path.is_file() and (name.endswith(".txt") or Path(name).suffix not in FORMATS):
-        raw = read_bytes(path)
-        return decode(gunzip(raw, str(path)) if path.suffix.lower() == ".gz" else raw, str(path)).splitlines()
+        return read_lines(str(path))[0]
     table = read_table(request.source, header=request.header)
     column = usual_text_column(table, request.text)
     return [as_text(value, request.source, column) for value in table.columns[column]]
@@ -94,5 +95,5 @@ def encoded(tokenizer: Any, sources: Sequence[str], targets: Sequence[str]) -> A
     pairs, cut = encode_pairs(tokenizer, sources, targets, longest)
     if cut.examples:
         count = round(cut.examples * len(sources))
-        print(f"NOTE: of {count:,} of {len(sources):,} sources only the first {longest} tokens are read", file=sys.stderr)
+        print(f"NOTE: of {count:,} of {len(sources):,} texts only the first {longest} tokens count", file=sys.stderr)
     return pairs
