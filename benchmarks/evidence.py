@@ -17,6 +17,7 @@ from kill import kill
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
+from pretraining import pretraining_memory
 from runs import REAL_RUNS, real_run
 from series import REFERENCES, etth1, ucr
 from speech import digits, strings
@@ -44,6 +45,7 @@ STEPS: dict[str, Step] = {
     "digit-strings": strings,
     "dates-quick": dates,
     "multi30k-2h": multi30k,
+    "pretraining-memory": pretraining_memory,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

@@ -23,6 +23,7 @@ ORDER = (
     "tasks",
     "training",
     "comparison",
+    "pretraining",
     "predictor",
     "generator",
     "api",

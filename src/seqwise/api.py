@@ -180,6 +180,30 @@ def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) 
     return compare(source, models=(model,), **({"replicates": 1, "budget": "quick"} | options))
 
 
+def pretrain(
+    corpus: str, *, out: str | Path | None = None, console: "Console | None" = None, command: str | None = None, **options: Any
+) -> tuple[Path, dict[str, Any]]:
+    """Train one model on running text of any size; returns the folder, with the model in ``model/``, and the record.
+
+    Args:
+        corpus: a file, folder, ``hf:NAME[/CONFIG]`` or ``demo:NAME``.
+        out: the folder; the same call with the same folder continues or returns what is there.
+        options: those of the command line: ``model="gru"``, ``budget="100Mtokens"``, ``objective="masked-lm"`` ...
+
+    Raises :class:`UserError` for anything that is wrong with the corpus or the options.
+    """
+    from rich.console import Console
+
+    from seqwise.pretraining.options import PretrainOptions
+
+    checked = PretrainOptions.from_dict({"source": str(corpus)} | {name: value for name, value in options.items() if value is not None})
+    quiet_libraries()
+    from seqwise.pretraining.engine import run_pretraining
+
+    told = command or f"seqwise.pretrain({corpus!r}, ...)"
+    return run_pretraining(checked, out=str(out) if out else None, console=console or Console(stderr=True), command=told)
+
+
 def load(source: str | Path) -> tuple[Any, Any]:
     """Model and tokenizer from a run folder or a model folder."""
     from seqwise.predictor import load_model

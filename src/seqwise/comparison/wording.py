@@ -84,6 +84,8 @@ METRICS = {
     "smape": Metric("sMAPE", "%", "points", 100, 1, "the absolute error over the mean size of forecast and truth, 0 to 200 %", False),
     "coverage": Metric("coverage", "%", "points", 100, 1, "how often the truth lies in the band that should hold 80 %"),
     "quantile_loss": Metric("quantile loss", meaning="of the three quantiles, standardised; lower is better", higher_is_better=False),
+    "masked_loss": Metric("loss at hidden tokens", "nats", "nats", 1, 3, "the surprise at a hidden token; lower is better", False),
+    "masked_accuracy": Metric("hidden tokens found", "%", "points", 100, 1, "how often the likeliest token is the hidden one"),
     "bits_per_byte": Metric("bits per byte", "", "bits per byte", 1, 3, "the surprise at the next byte; lower is better", False),
 }
 

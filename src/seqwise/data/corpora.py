@@ -83,23 +83,23 @@ def load_text_corpus(source: str, *, validation: str | None = None, test: str | 
 
 def _read(source: str, column: str | None) -> _Part:
     path = Path(source)
-    if source.startswith(("hf:", "demo:")) or (_suffix(path) in FORMATS.keys() - TEXT_SUFFIXES and not path.is_dir()):
+    if source.startswith(("hf:", "demo:")) or (suffix(path) in FORMATS.keys() - TEXT_SUFFIXES and not path.is_dir()):
         part = _rows(read_table(source), column)
     elif path.is_dir():
         part = _folder(path)
-    elif _suffix(path) in TEXT_SUFFIXES:
+    elif suffix(path) in TEXT_SUFFIXES:
         part = _Part([_read_text(path)], [""])
     else:
         # says so where there is no such file
         read_bytes(path)
         known = " ".join(dict.fromkeys([*TEXT_SUFFIXES, *FORMATS]))
         raise UserError(
-            f"{source} has no known kind of text (suffix '{_suffix(path)}')", expected=f"a file ending in {known}, each also .gz"
+            f"{source} has no known kind of text (suffix '{suffix(path)}')", expected=f"a file ending in {known}, each also .gz"
         )
     return _without_empty(part, source)
 
 
-def _suffix(path: Path) -> str:
+def suffix(path: Path) -> str:
     """The kind of a file, in lower case; where it is packed, what stands before .gz."""
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
@@ -125,7 +125,7 @@ def _rows(table: Table, column: str | None) -> _Part:
 
 def _folder(folder: Path) -> _Part:
     """One document a file."""
-    places = _text_files(folder)
+    places = text_files(folder)
     splits = _named_splits(places)
     notes = [f"{folder}: every file is one document ({len(splits)})"]
     if any(splits.values()):
@@ -136,9 +136,9 @@ def _folder(folder: Path) -> _Part:
     return _Part([_read_text(folder / place) for place in splits], list(splits.values()), tuple(notes))
 
 
-def _text_files(folder: Path) -> list[str]:
+def text_files(folder: Path) -> list[str]:
     """Paths within the folder, sorted, whatever is hidden left out."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if _suffix(path) in TEXT_SUFFIXES and path.is_file())
+    found = (path.relative_to(folder) for path in folder.rglob("*") if suffix(path) in TEXT_SUFFIXES and path.is_file())
     places = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
     if not places:
         raise UserError(

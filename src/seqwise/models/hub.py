@@ -46,6 +46,7 @@ def register() -> None:
         AutoModelForAudioClassification,
         AutoModelForCausalLM,
         AutoModelForCTC,
+        AutoModelForMaskedLM,
         AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification,
         AutoModelForTimeSeriesPrediction,
@@ -56,6 +57,7 @@ def register() -> None:
     from seqwise.models.config import SeqwiseConfig
     from seqwise.models.ctc import SeqwiseForCTC
     from seqwise.models.heads import SeqwiseForAudioClassification, SeqwiseForSequenceClassification
+    from seqwise.models.masked_lm import SeqwiseForMaskedLM
     from seqwise.models.prediction import SeqwiseForPrediction
     from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
     from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
@@ -63,6 +65,7 @@ def register() -> None:
     register_config()
     AutoModel.register(SeqwiseConfig, SeqwiseModel, exist_ok=True)
     AutoModelForCausalLM.register(SeqwiseConfig, SeqwiseForCausalLM, exist_ok=True)
+    AutoModelForMaskedLM.register(SeqwiseConfig, SeqwiseForMaskedLM, exist_ok=True)
     AutoModelForSequenceClassification.register(SeqwiseConfig, SeqwiseForSequenceClassification, exist_ok=True)
     AutoModelForTimeSeriesPrediction.register(SeqwiseConfig, SeqwiseForPrediction, exist_ok=True)
     AutoModelForAudioClassification.register(SeqwiseConfig, SeqwiseForAudioClassification, exist_ok=True)

@@ -5,7 +5,9 @@ the folder is whole.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -62,13 +64,19 @@ def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor], state: dict[str, Any]
+    folder: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, torch.Tensor],
+    state: dict[str, Any],
+    carried: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> None:
     """Write a checkpoint under ``folder`` and drop the one before it.
 
     Args:
         best: weights of the best evaluation so far (may be empty).
         state: JSON values: the step, the curve, the seconds spent.
+        carried: the state that the next batch goes on from (may be empty).
     """
     current = read_json(folder / POINTER) if (folder / POINTER).exists() else PLACES[1]
     target = folder / PLACES[1 - PLACES.index(current)]
@@ -78,6 +86,8 @@ def save_checkpoint(
     save_file(_optimizer_tensors(optimizer), target / "optimizer.safetensors")
     if best:
         save_file(best, target / "best.safetensors")
+    if carried:
+        save_file(dict(carried), target / "carried.safetensors")
     save_file(_random_state(), target / "random.safetensors")
     write_json(target / "state.json", state)
     write_json(folder / POINTER, target.name)
@@ -96,6 +106,12 @@ def load_checkpoint(
     _restore_random_state(load_file(source / "random.safetensors"))
     best = source / "best.safetensors"
     return (load_file(best) if best.exists() else {}), read_json(source / "state.json")
+
+
+def load_carried(folder: Path) -> dict[str, torch.Tensor]:
+    """The state that the next batch goes on from; empty where there is none."""
+    path = folder / read_json(folder / POINTER) / "carried.safetensors"
+    return load_file(path) if path.exists() else {}
 
 
 def drop_checkpoint(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The training loop, on Accelerate: devices, precision and several processes are its business, equal terms are ours."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -12,8 +13,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from seqwise.core.config import Config
+from seqwise.core.errors import UserError
 from seqwise.tasks.task import Feed
-from seqwise.training.checkpoint import load_checkpoint, save_checkpoint, weights
+from seqwise.training.carry import CarriedState
+from seqwise.training.checkpoint import load_carried, load_checkpoint, save_checkpoint, weights
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
 
@@ -38,6 +41,8 @@ class TrainingConfig(Config):
     """Largest norm of the gradient over all parameters."""
     seed: int = 0
     """Seed of the weights and of dropout."""
+    accumulation: int = 1
+    """Parts that a batch is computed in, one after the other; its gradient is that of the whole."""
     checkpoint_seconds: float = 15.0
     """A checkpoint at least this often; a kill loses no more work than that."""
 
@@ -75,6 +80,7 @@ class Trainer:
         folder: where checkpoints go; None for none.
         accelerator: device and precision.
         clock: seconds, monotonic.
+        carry: the state that goes from one batch to the next; None for none.
     """
 
     def __init__(
@@ -86,12 +92,13 @@ class Trainer:
         folder: Path | None,
         accelerator: Accelerator,
         clock: Callable[[], float] = time.perf_counter,
+        carry: CarriedState | None = None,
     ):
         self.feed, self.config, self.folder, self.accelerator, self.clock = feed, config, folder, accelerator, clock
         optimizer = build_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.progress = Progress()
+        self.progress, self.carry = Progress(), carry
         self.best_weights: dict[str, torch.Tensor] = {}
 
     @property
@@ -100,16 +107,21 @@ class Trainer:
 
     def resume(self, folder: Path | None = None) -> bool:
         """Go on from the checkpoint under ``folder`` (default: the own one). Returns whether there was one."""
-        found = load_checkpoint(folder or self.folder, self.bare_model, self.optimizer.optimizer)
+        folder = folder or self.folder
+        found = load_checkpoint(folder, self.bare_model, self.optimizer.optimizer)
         if found is None:
             return False
         self.best_weights, state = found
+        if self.carry is not None:
+            self.carry.restore(load_carried(folder))
         self.progress = Progress(**state)
         return True
 
     def save(self) -> None:
         if self.folder is not None and self.accelerator.is_main_process:
-            save_checkpoint(self.folder, self.bare_model, self.optimizer.optimizer, self.best_weights, dataclasses.asdict(self.progress))
+            carried = self.carry.tensors() if self.carry is not None else {}
+            state = dataclasses.asdict(self.progress)
+            save_checkpoint(self.folder, self.bare_model, self.optimizer.optimizer, self.best_weights, state, carried)
 
     def step(self) -> float:
         """One optimizer step; returns the loss."""
@@ -119,16 +131,42 @@ class Trainer:
             group["lr"] = config.learning_rate * factor
         batch = self.feed.batch(progress.step)
         progress.tokens += tokens_of(batch)
-        batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
-        with self.accelerator.autocast():
-            loss = self.model(**batch).loss
-        self.accelerator.backward(loss)
+        value = sum(self._backward(part, last=last) for part, last in self._parts(batch))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, config.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         progress.step += 1
-        value = float(loss.detach())
         return value if math.isfinite(float(norm)) else math.nan
+
+    def _parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], bool]]:
+        """This process's share of a batch in as many parts as are asked for, and whether each is the last one.
+
+        Losses of parts are divided by the labels of the whole batch, so that they add up to its mean, whoever computes them.
+        """
+        processes, parts = self.accelerator.num_processes, self.config.accumulation
+        rows = len(next(iter(batch.values())))
+        if processes * parts == 1:
+            return [(dict(batch), True)]
+        if rows % (processes * parts):
+            raise UserError(f"a batch of {rows} rows cannot be divided into {processes} x {parts} parts", fix="another batch size")
+        size, first = rows // (processes * parts), self.accelerator.process_index * parts
+        count = (batch["shift_labels" if "shift_labels" in batch else "labels"] >= 0).sum() / processes
+        shares = [slice((first + part) * size, (first + part + 1) * size) for part in range(parts)]
+        found = [{name: value[share] for name, value in batch.items()} | {"num_items_in_batch": count} for share in shares]
+        return [(part, place == parts - 1) for place, part in enumerate(found)]
+
+    def _backward(self, batch: dict[str, Any], *, last: bool) -> float:
+        """Adds the gradient of a part of a batch; the last one brings those of all processes together. Returns the loss."""
+        batch = {name: value.to(self.accelerator.device) for name, value in batch.items()}
+        state = self.carry.inputs(self.progress.step) if self.carry is not None else {}
+        with contextlib.nullcontext() if last else self.accelerator.no_sync(self.model):
+            with self.accelerator.autocast():
+                output = self.model(**batch, **state)
+            self.accelerator.backward(output.loss)
+        if self.carry is not None:
+            self.carry.keep(output.past_key_values)
+        loss = output.loss.detach()
+        return float(self.accelerator.reduce(loss, "mean") if self.accelerator.num_processes > 1 else loss)
 
     def evaluate(self) -> None:
         """Score validation; keep the weights where they are the best so far."""

@@ -1,0 +1,47 @@
+"""``seqwise pretrain``: a model of any family on running text of any size."""
+
+from typing import Annotated
+
+import typer
+
+from seqwise.cli import shared
+
+
+def command(
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="A txt, md, parquet or jsonl file, a folder, hf:NAME[/CONFIG], or demo:NAME.")
+    ],
+    model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer or a hybrid such as lstm+attention.")] = "lstm",
+    objective: Annotated[str, typer.Option(help="causal-lm (the next token) or masked-lm (hidden tokens).")] = "causal-lm",
+    size: Annotated[str, typer.Option(help="Non-embedding parameters: 30k, 100k, 300k, 1m, 3m or a number.")] = "1m",
+    budget: Annotated[str, typer.Option(help="A time, 30m or 2h, or a number of tokens, 100Mtokens.")] = "15m",
+    tokenizer: Annotated[str, typer.Option(help="bpe:SIZE, learned from the corpus, or the folder of a tokenizer.")] = "bpe:4096",
+    validation: shared.Validation = None,
+    text: shared.TextColumn = None,
+    context: Annotated[int, typer.Option(help="Tokens of a training window.")] = 256,
+    batch: Annotated[int, typer.Option(help="Windows of a step, of all processes together.")] = 32,
+    accumulation: Annotated[int, typer.Option(help="Parts that a batch is computed in, to save memory.")] = 1,
+    layers: shared.Layers = None,
+    width: shared.Width = None,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
+    dropout: Annotated[float, typer.Option(help="After every mixer and feed-forward.")] = 0.0,
+    stateful: Annotated[bool, typer.Option(help="Carry the recurrent state from window to window.")] = False,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    report_to: Annotated[str | None, typer.Option(help="Trackers of accelerate: tensorboard, wandb ...")] = None,
+    seed: shared.Seed = 0,
+    device: shared.Device = "auto",
+    out: shared.Out = None,
+    json: shared.Json = False,
+) -> None:
+    """Pretrain one model on running text; killed anywhere, the same command continues."""
+    options = {name: value for name, value in locals().items() if name not in ("corpus", "json", "out")}
+    from rich.console import Console
+
+    from seqwise.api import pretrain
+
+    console = Console(stderr=True, quiet=json)
+    folder, record = pretrain(corpus, out=out, console=console, command=shared.command_line(), **options)
+    if json:
+        shared.print_json(record)
+    else:
+        print(f"model:  {folder / 'model'}")

@@ -1,0 +1,82 @@
+"""The model card of a pretrained model, every number from its record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqwise.comparison.wording import metric
+from seqwise.report import numbers
+
+USE = {
+    "causal-lm": """```python
+import seqwise  # registers the model with transformers
+from transformers import pipeline
+
+print(pipeline("text-generation", "PATH")("Once upon a time", max_new_tokens=50)[0]["generated_text"])
+```""",
+    "masked-lm": """```python
+import seqwise  # registers the model with transformers
+from transformers import pipeline
+
+print(pipeline("fill-mask", "PATH")("The capital of France is [MASK].")[0]["token_str"])
+```""",
+}
+
+
+def pretraining_card(record: Mapping[str, Any]) -> str:
+    """Markdown with the front matter that the Hugging Face hub reads."""
+    options, held_out = record["options"], record["corpus"]["validation"]
+    score, kind = record["best"][record["metric"]], metric(record["metric"])
+    tag = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}[options["objective"]]
+    return f"""---
+library_name: transformers
+pipeline_tag: {tag}
+tags:
+- seqwise
+- {options["model"]}
+---
+
+# {options["model"]}, pretrained ({options["objective"]})
+
+{_size(record)}
+
+## How to use it
+
+{USE[options["objective"]]}
+
+## How it was made
+
+{_data(record)}
+{_training(record)}
+- {kind.label} on held-out text: **{kind.value(score)}** (step {record["best"]["step"]:,}), {held_out["bytes"]:,} bytes
+
+The command that made it:
+
+```
+{record["environment"]["command"]}
+```
+
+## Limits
+
+It has learned from one corpus, with its language, errors and biases, and says what is likely there, not what is true. The held-out text is
+of the same kind; on other text it does worse.
+"""
+
+
+def _size(record: Mapping[str, Any]) -> str:
+    parameters = record["parameters"]
+    return (
+        f"{parameters['non_embedding']:,} parameters and {parameters['embedding']:,} of the embedding, {record['vocab_size']:,} tokens,"
+        f" windows of {record['options']['context']}."
+    )
+
+
+def _data(record: Mapping[str, Any]) -> str:
+    name, train = record["options"]["source"].rstrip("/").rsplit("/", 1)[-1], record["corpus"]["train"]
+    return f"- data: `{name}`, {train['bytes']:,} bytes, {train['tokens']:,} tokens, sha256 `{train['sha256']}`"
+
+
+def _training(record: Mapping[str, Any]) -> str:
+    environment = record["environment"]
+    where = f"{environment['cpu']} ({environment['device']}, precision {environment['precision']})"
+    steps = f"{record['steps']:,} steps of {record['tokens_per_step']:,}"
+    return f"- {record['tokens']:,} tokens in {steps}, {numbers.duration(record['train_seconds'])} of training on {where}"

@@ -1,0 +1,297 @@
+"""One pretraining from options to a model folder; killed anywhere, the same command goes on to the same weights."""
+
+import dataclasses
+import datetime
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from seqwise.comparison.folder import RunFolder
+from seqwise.comparison.options import parse_budget
+from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
+from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
+from seqwise.core.errors import UserError, first_line
+from seqwise.core.files import read_json, write_json, write_text
+from seqwise.data.token_file import TokenFile, TokenWindows
+from seqwise.models.accounting import count_of_model, count_parameters, flops_per_token
+from seqwise.models.config import SeqwiseConfig
+from seqwise.pretraining.card import pretraining_card
+from seqwise.pretraining.corpus import prepare
+from seqwise.pretraining.options import PretrainOptions
+from seqwise.report import numbers
+from seqwise.training.carry import CarriedState
+from seqwise.training.checkpoint import drop_checkpoint, load_weights
+from seqwise.training.loop import Progress as Standing
+from seqwise.training.loop import Trainer, TrainingConfig
+from seqwise.training.objectives import OBJECTIVES
+from seqwise.training.pretrain import CorpusFeed
+
+MEASURED_STEPS, FEWEST_SECONDS = 4, 2.0
+"""From which the number of steps of a budget in time follows."""
+RESERVE = 0.95
+CHECKPOINT_SECONDS = 60.0
+BROKEN = "the loss is no longer a number"
+
+
+@dataclasses.dataclass
+class Pretraining:
+    """A pretraining under way.
+
+    Args:
+        folder: for everything; the same one continues.
+        console: where progress is shown.
+        clock: seconds, monotonic.
+    """
+
+    options: PretrainOptions
+    folder: Path
+    console: Console
+    command: str
+    clock: Callable[[], float] = time.perf_counter
+
+    def execute(self) -> dict[str, Any]:
+        """Prepare, train and deliver what is not there yet; returns ``pretrain.json``.
+
+        Raises :class:`UserError` for a folder that holds something else, and where the training diverged.
+        """
+        record = self.folder / "pretrain.json"
+        if record.exists():
+            return self._checked(read_json(record))
+        accelerator = self._accelerator()
+        if accelerator.is_main_process:
+            self._own_folder()
+        accelerator.wait_for_everyone()
+        with accelerator.main_process_first():
+            tokenizer, parts = prepare(self.options, self.folder, self._say if accelerator.is_main_process else lambda text: None)
+        trainer = self._trainer(accelerator, tokenizer, parts)
+        plan = self._plan(accelerator, trainer, parts, tokenizer)
+        trainer = self._trainer(accelerator, tokenizer, parts, steps=plan["steps"])
+        if trainer.resume():
+            self._say(f"going on from step {trainer.progress.step:,} of {plan['steps']:,}")
+        self._run(trainer, plan)
+        if accelerator.is_main_process:
+            self._deliver(trainer, tokenizer, plan)
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return read_json(record)
+
+    def _accelerator(self) -> Accelerator:
+        options = self.options
+        gpu = options.device != "cpu" and torch.cuda.is_available()
+        if options.device == "cuda" and not gpu:
+            raise UserError("--device cuda: torch sees no GPU here", fix="--device auto or cpu")
+        precision = {"auto": "bf16" if gpu else "no", "fp32": "no", "bf16": "bf16"}[options.precision]
+        try:
+            trackers = options.report_to.split(",") if options.report_to else None
+            found = Accelerator(cpu=not gpu, mixed_precision=precision, log_with=trackers, project_dir=self.folder)
+            found.init_trackers("seqwise-pretrain", config=options.to_dict())
+        except (ValueError, ImportError) as error:
+            raise UserError(
+                f"--report-to {options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
+            ) from error
+        if found.num_processes > 1 and options.stateful:
+            raise UserError("--stateful runs in one process", fix="leave out --stateful, or torchrun")
+        return found
+
+    def _own_folder(self) -> None:
+        """The folder, empty or of this very request."""
+        plan = self.folder / "request.json"
+        if plan.exists():
+            self._checked({"request": read_json(plan)})
+        elif self.folder.exists() and any(path.name not in (".lock",) for path in self.folder.iterdir()):
+            raise UserError(f"{self.folder} exists and is no pretraining of seqwise", fix="choose another --out")
+        write_json(plan, self.options.request())
+
+    def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
+        if found.get("request") != self.options.request():
+            raise UserError(
+                f"{self.folder} holds a pretraining with other options, or of another version of seqwise", fix="choose another --out"
+            )
+        return found
+
+    def _config(self, tokenizer: Any) -> SeqwiseConfig:
+        """The model at the size that was asked for, matched as in a comparison."""
+        options, objective = self.options, OBJECTIVES[self.options.objective]
+        shape = Shape(
+            vocab_size=len(tokenizer),
+            embedding_size=embedding_size(options.target_parameters),
+            layers=options.layers or default_layers(options.target_parameters),
+            classes=0,
+            context=options.context,
+            bidirectional=objective.bidirectional,
+            width=options.width,
+        )
+        measure = lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding)  # noqa: E731
+        config = solve(options.contender, shape, "modern", measure, float(options.target_parameters))
+        for name in ("hidden_dropout", "embedding_dropout"):
+            setattr(config, name, options.dropout)
+        config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+        return config
+
+    def _trainer(self, accelerator: Accelerator, tokenizer: Any, parts: dict[str, TokenFile], steps: int = 10**9) -> Trainer:
+        options, objective = self.options, OBJECTIVES[self.options.objective]
+        windows = TokenWindows(parts["train"], options.context, options.batch, options.seed, stateful=options.stateful)
+        feed = CorpusFeed(windows, parts["validation"], objective(tokenizer))
+        training = TrainingConfig(
+            steps=steps,
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+            **{
+                name: getattr(options, name)
+                for name in ("evaluations", "learning_rate", "weight_decay", "warmup", "decay", "seed", "accumulation")
+            },
+        )
+        torch.manual_seed(options.seed)
+        model = objective.model_class(self._config(tokenizer))
+        carry = CarriedState(windows.begins_anew) if options.stateful else None
+        return Trainer(model, feed, training, folder=self.folder / "checkpoint", accelerator=accelerator, carry=carry)
+
+    def _plan(self, accelerator: Accelerator, trainer: Trainer, parts: dict[str, TokenFile], tokenizer: Any) -> dict[str, Any]:
+        """How many steps, decided once; on disk before the first of them."""
+        path = self.folder / "plan.json"
+        if not path.exists() or not accelerator.is_main_process:
+            steps = self._steps(accelerator, trainer)
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process and not path.exists():
+            count, context = count_of_model(trainer.bare_model), self.options.context
+            write_json(
+                path,
+                {
+                    "steps": steps,
+                    "tokens_per_step": self.options.batch * context,
+                    "parameters": {"total": count.total, "embedding": count.embedding, "non_embedding": count.non_embedding},
+                    "flops_per_token": flops_per_token(trainer.bare_model.config, [context], vocabulary_head=True),
+                    "corpus": {part: _told(file) for part, file in parts.items()},
+                    "vocab_size": len(tokenizer),
+                    "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                },
+            )
+        accelerator.wait_for_everyone()
+        plan = read_json(path)
+        passes = plan["steps"] / trainer.feed.windows.per_epoch
+        self._say(f"{self.options.model}: {plan['parameters']['non_embedding']:,} parameters without embeddings")
+        self._say(f"{plan['steps']:,} steps, {plan['steps'] * plan['tokens_per_step']:,} tokens, {passes:.2f} passes over the corpus")
+        return plan
+
+    def _steps(self, accelerator: Accelerator, trainer: Trainer) -> int:
+        """Of a budget in tokens by division; of one in time by a few steps that are then undone."""
+        options = self.options
+        if options.tokens is not None:
+            return max(options.evaluations, -(-options.tokens // (options.batch * options.context)))
+        trainer.model.train()
+        trainer.step()
+        begun, steps = self.clock(), 0
+        while steps < MEASURED_STEPS or self.clock() - begun < FEWEST_SECONDS:
+            trainer.step()
+            steps += 1
+        each = (self.clock() - begun) / steps
+        begun = self.clock()
+        trainer.evaluate()
+        scoring = (self.clock() - begun) * options.evaluations
+        seconds = torch.tensor([each, scoring], dtype=torch.float64, device=accelerator.device)
+        each, scoring = (seconds if accelerator.num_processes == 1 else accelerator.reduce(seconds, "mean")).tolist()
+        wanted = (RESERVE * parse_budget(options.budget) - scoring) / each
+        return max(options.evaluations, int(wanted))
+
+    def _run(self, trainer: Trainer, plan: dict[str, Any]) -> None:
+        """Train to the end, with a bar, and tell trackers what was measured."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
+        shown = trainer.accelerator.is_main_process and self.console.is_terminal
+        metric = trainer.feed.objective.metric
+        begun, first, told = self.clock(), trainer.progress.step, len(trainer.progress.curve)
+
+        with Progress(*columns, console=self.console, transient=True, disable=not shown) as bar:
+            task = bar.add_task("training", total=plan["steps"], completed=first, left="")
+
+            def on_progress(progress: Standing) -> None:
+                nonlocal told
+                done = progress.step - first
+                left = (self.clock() - begun) / done * (plan["steps"] - progress.step) if done else 0.0
+                score = f"{metric} {progress.curve[-1][metric]:.3f}" if progress.curve else "training"
+                bar.update(task, completed=progress.step, description=score, left=f"about {numbers.duration(left)} left")
+                for point in progress.curve[told:]:
+                    trainer.accelerator.log({name: value for name, value in point.items() if name != "step"}, step=point["step"])
+                told = len(progress.curve)
+
+            trainer.run(plan["steps"], on_progress)
+        trainer.save()
+        if trainer.progress.status != "ok":
+            raise UserError(f"{BROKEN} after step {trainer.progress.step:,}", fix="a smaller --learning-rate, in another --out")
+
+    def _deliver(self, trainer: Trainer, tokenizer: Any, plan: dict[str, Any]) -> None:
+        """``model/`` with the best weights, tokenizer and card, then ``pretrain.json``; checkpoint and tokens are dropped."""
+        progress, temporary = trainer.progress, self.folder / ".model"
+        model = trainer.bare_model
+        load_weights(model, trainer.best_weights)
+        shutil.rmtree(temporary, ignore_errors=True)
+        model.eval().save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        record = self._record(trainer, plan)
+        write_text(temporary / "README.md", pretraining_card(record))
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        os.replace(temporary, self.folder / "model")
+        write_json(self.folder / "pretrain.json", record)
+        drop_checkpoint(self.folder / "checkpoint")
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        self._say(f"{trainer.feed.objective.metric} {progress.best[trainer.feed.objective.metric]:.4f} at step {progress.best['step']:,}")
+
+    def _record(self, trainer: Trainer, plan: dict[str, Any]) -> dict[str, Any]:
+        progress = trainer.progress
+        return {
+            "schema_version": 1,
+            "request": self.options.request(),
+            "options": self.options.to_dict(),
+            "architecture": {
+                name: value for name, value in trainer.bare_model.config.to_diff_dict().items() if name != "transformers_version"
+            },
+            **plan,
+            "metric": trainer.feed.objective.metric,
+            "best": progress.best,
+            "curve": progress.curve,
+            "tokens": plan["steps"] * plan["tokens_per_step"],
+            "seconds": progress.seconds,
+            "train_seconds": progress.train_seconds,
+            "environment": {
+                "cpu": cpu_name(),
+                "cores": core_count(),
+                "threads": torch.get_num_threads(),
+                "processes": trainer.accelerator.num_processes,
+                "device": str(trainer.accelerator.device),
+                "precision": trainer.accelerator.mixed_precision,
+                "packages": package_versions(),
+                "source_sha256": source_hash(),
+                "command": self.command,
+            },
+        }
+
+    def _say(self, text: str) -> None:
+        if int(os.environ.get("RANK", "0")) == 0:
+            self.console.print(text)
+
+
+def _told(file: TokenFile) -> dict[str, Any]:
+    return {"tokens": len(file), "bytes": file.bytes, "documents": file.documents, "sha256": file.sha256}
+
+
+def default_folder(options: PretrainOptions) -> Path:
+    stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
+    return Path("runs") / f"pretrain-{options.model}-{stem}-{options.request()[:6]}"
+
+
+def run_pretraining(options: PretrainOptions, *, out: str | None, console: Console, command: str) -> tuple[Path, dict[str, Any]]:
+    """Pretrain, or continue; returns the folder and ``pretrain.json``. One process works in a folder, or one group under torchrun."""
+    folder = Path(out) if out else default_folder(options)
+    if folder.is_file():
+        raise UserError(f"{folder} is a file", expected="a folder, or a name that is free", fix="choose another --out")
+    work = Pretraining(options, folder, console, command)
+    if int(os.environ.get("RANK", "0")) > 0:
+        return folder, work.execute()
+    with RunFolder(folder).locked():
+        return folder, work.execute()

@@ -1,0 +1,228 @@
+"""Pretraining end to end: what is delivered loads and says what its record says; stopped anywhere, it goes on to the same weights."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
+
+import seqwise
+from seqwise.core.errors import UserError
+from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.training.loop import Trainer
+
+WORDS = ("the", "river", "runs", "down", "to", "sea", "and", "old", "men", "watch", "ships", "sail", "away", "at", "dawn")
+SETTINGS = {"size": "30k", "tokenizer": "bpe:300", "context": 16, "batch": 8, "budget": "6ktokens", "evaluations": 4, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    lines = [" ".join(rng.choice(WORDS, rng.integers(4, 12))) + "." for _ in range(900)]
+    path = tmp_path_factory.mktemp("corpus") / "river.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def pretrain(corpus, out, **changes):
+    return seqwise.pretrain(str(corpus), out=out, console=Console(quiet=True), **(SETTINGS | changes))
+
+
+def weights(folder):
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer", "lstm+attention"])
+def test_a_causal_model_learns_and_is_delivered(corpus, tmp_path, model):
+    folder, record = pretrain(corpus, tmp_path / "run", model=model)
+    assert record["curve"][-1]["bits_per_byte"] < record["curve"][0]["bits_per_byte"] < 8
+    assert record["parameters"]["non_embedding"] == pytest.approx(30_000, rel=0.01)
+    assert record["tokens"] == record["steps"] * 8 * 16 >= 6000
+    loaded, tokenizer = AutoModelForCausalLM.from_pretrained(folder / "model"), AutoTokenizer.from_pretrained(folder / "model")
+    text = corpus.read_text()
+    held = text[len(text) * 9 // 10 :]
+    ids = torch.tensor([tokenizer(held)["input_ids"][:400]])
+    with torch.no_grad():
+        loss = float(loaded.eval()(ids, labels=ids).loss)
+    assert loss == pytest.approx(record["best"]["loss"], rel=0.25)
+    written = pipeline("text-generation", str(folder / "model"), device="cpu")("the river", max_new_tokens=5, do_sample=False)
+    assert written[0]["generated_text"].startswith("the river")
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept == [
+        ".lock",
+        "checkpoint",
+        "model",
+        "plan.json",
+        "pretrain.json",
+        "request.json",
+        "tokenizer",
+    ]
+
+
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_a_masked_model_learns_and_fills_masks(corpus, tmp_path, model):
+    folder, record = pretrain(corpus, tmp_path / "run", model=model, objective="masked-lm", budget="20ktokens")
+    assert record["curve"][-1]["masked_loss"] < record["curve"][0]["masked_loss"] < math.log(300) + 1
+    assert AutoModelForMaskedLM.from_pretrained(folder / "model").config.bidirectional
+    found = pipeline("fill-mask", str(folder / "model"), device="cpu")("the river [MASK] down to sea.")
+    assert len(found) == 5
+
+
+def test_the_score_is_that_of_the_held_out_text(corpus, tmp_path):
+    """Bits per byte by hand, from the delivered model and the tokens of the last tenth."""
+    folder, record = pretrain(corpus, tmp_path / "run")
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder / "model").eval(), AutoTokenizer.from_pretrained(folder / "model")
+    text = corpus.read_text()
+    place = text.rfind("\n", 0, len(text) * 9 // 10) + 1
+    ids = [*tokenizer(text[place:], add_special_tokens=False, split_special_tokens=True)["input_ids"], tokenizer.eos_token_id]
+    nats = count = 0
+    with torch.no_grad():
+        for start in range(0, (len(ids) - 1) // 16 * 16, 16):
+            window = torch.tensor([ids[start : start + 17]])
+            logits = model(window[:, :-1], use_cache=False).logits[0].log_softmax(-1)
+            nats -= float(logits.gather(1, window[0, 1:, None]).sum())
+            count += 16
+    size = len(text[place:].encode()) * count / len(ids)
+    assert record["best"]["bits_per_byte"] == pytest.approx(nats / math.log(2) / size, rel=1e-4)
+    assert record["corpus"]["validation"]["bytes"] == len(text[place:].encode())
+
+
+@pytest.mark.parametrize("changes", [{}, {"stateful": True}, {"objective": "masked-lm", "dropout": 0.1}], ids=str)
+@pytest.mark.parametrize("stop", [1, 20, 37])
+def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, monkeypatch, changes, stop):
+    whole, record = pretrain(corpus, tmp_path / "whole", **changes)
+    step = Trainer.step
+
+    def dying(self):
+        if self.folder is not None and self.progress.step == stop and self.config.steps < 10**9:
+            raise KeyboardInterrupt
+        value = step(self)
+        self.save()
+        return value
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(corpus, tmp_path / "parts", **changes)
+    parts, again = pretrain(corpus, tmp_path / "parts", **changes)
+    assert equal(weights(whole), weights(parts))
+    assert [point["step"] for point in again["curve"]] == [point["step"] for point in record["curve"]]
+    metric = record["metric"]
+    assert [point[metric] for point in again["curve"]] == [point[metric] for point in record["curve"]]
+
+
+def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path):
+    folder, record = pretrain(corpus, tmp_path / "run")
+    changed = (folder / "model" / "model.safetensors").stat().st_mtime_ns
+    assert pretrain(corpus, tmp_path / "run") == (folder, record)
+    assert (folder / "model" / "model.safetensors").stat().st_mtime_ns == changed
+    with pytest.raises(UserError, match="other options"):
+        pretrain(corpus, tmp_path / "run", seed=1)
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="no pretraining of seqwise"):
+        pretrain(corpus, tmp_path / "foreign")
+    assert [path.name for path in (tmp_path / "foreign").iterdir() if path.name != ".lock"] == ["notes.txt"]
+
+
+def test_a_batch_in_parts_gives_the_same_weights(corpus, tmp_path):
+    whole, parts = (weights(pretrain(corpus, tmp_path / str(parts), accumulation=parts)[0]) for parts in (1, 4))
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, atol=2e-4, rtol=1e-3)
+
+
+def test_a_carried_state_changes_what_is_learned(corpus, tmp_path):
+    one, other = (weights(pretrain(corpus, tmp_path / str(carried), stateful=carried)[0]) for carried in (False, True))
+    assert not equal(one, other)
+
+
+def test_a_given_tokenizer_and_a_given_validation_file(corpus, tmp_path):
+    text = corpus.read_text()
+    train_pretraining_tokenizer(text.splitlines(), 320, 16).save_pretrained(tmp_path / "tokenizer")
+    (tmp_path / "held.txt").write_text(text[:3000])
+    folder, record = pretrain(corpus, tmp_path / "run", tokenizer=str(tmp_path / "tokenizer"), validation=str(tmp_path / "held.txt"))
+    assert record["corpus"]["validation"]["bytes"] == 3000
+    assert record["corpus"]["train"]["bytes"] == len(text.encode())
+    assert AutoTokenizer.from_pretrained(folder / "model").vocab_size == AutoTokenizer.from_pretrained(tmp_path / "tokenizer").vocab_size
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "words"),
+    [
+        ("", {}, "holds no text"),
+        ("too short", {}, "left for validation"),
+        (None, {"context": 5000}, "left for validation"),
+        (None, {"report_to": "nothing"}, "--report-to nothing is not possible"),
+        (None, {"source": "missing.txt"}, "missing.txt cannot be read"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_one_message_and_leaves_no_folder(corpus, tmp_path, content, changes, words):
+    source = corpus
+    if content is not None:
+        source = tmp_path / "a.txt"
+        source.write_text(content)
+    source = changes.pop("source", source) if changes else source
+    with pytest.raises(UserError) as caught:
+        pretrain(source, tmp_path / "run", **changes)
+    assert words in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line(corpus, run_cli, tmp_path):
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items() if name != "evaluations"]
+    code, out, err = run_cli("pretrain", corpus, *arguments, "--model", "gru", "--out", tmp_path / "run", "--json")
+    assert (code, json.loads(out)["options"]["model"]) == (0, "gru"), err
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "pipeline_tag: text-generation" in card
+    assert "seqwise pretrain" in card
+
+
+PROGRAM = """
+import sys, seqwise
+from rich.console import Console
+folder, record = seqwise.pretrain(sys.argv[1], out=sys.argv[2], console=Console(quiet=True), size="30k", tokenizer="bpe:300", context=16,
+                                  batch=8, budget="6400tokens", evaluations=10, device="cpu", model=sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_two_processes_train_as_one(corpus, tmp_path, model):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for count in (1, 2):
+        words = [*start, str(count), str(tmp_path / "program.py"), str(corpus), str(tmp_path / f"run-{count}"), model]
+        subprocess.run(words, check=True, env=environment, capture_output=True, timeout=300)
+    one, two = (json.loads((tmp_path / f"run-{count}" / "pretrain.json").read_text()) for count in (1, 2))
+    assert two["environment"]["processes"] == 2
+    assert one["steps"] == two["steps"] == 50
+    for first, second in zip(one["curve"], two["curve"], strict=True):
+        assert second["train_loss"] == pytest.approx(first["train_loss"], abs=1e-5)
+        assert second["bits_per_byte"] == pytest.approx(first["bits_per_byte"], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_killed_without_warning_it_ends_with_the_same_weights(corpus, tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM.replace("6400tokens", "200ktokens"))
+    run = lambda name: [sys.executable, str(tmp_path / "program.py"), str(corpus), str(tmp_path / name), "lstm"]  # noqa: E731
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(run("whole"), check=True, env=environment)
+    for seconds in (6, 9, 12):
+        try:
+            subprocess.run(run("killed"), env=environment, timeout=seconds, check=False)
+        except subprocess.TimeoutExpired:
+            continue  # subprocess.run kills with SIGKILL
+    subprocess.run(run("killed"), check=True, env=environment)
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))

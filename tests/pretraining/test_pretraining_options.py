@@ -1,0 +1,49 @@
+"""What can be asked of a pretraining, and what is refused before anything is read."""
+
+import pytest
+
+from seqwise.core.errors import UserError
+from seqwise.pretraining.options import PretrainOptions
+
+
+@pytest.mark.parametrize(
+    ("budget", "tokens", "seconds"),
+    [("30m", None, 1800.0), ("quick", None, 180.0), ("100Mtokens", 10**8, None), ("2.5k tokens", 2500, None), ("7 tokens", 7, None)],
+)
+def test_a_budget_is_a_time_or_a_number_of_tokens(budget, tokens, seconds):
+    found = PretrainOptions(source="a.txt", budget=budget)
+    assert (found.tokens, found.seconds) == (tokens, seconds)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"budget": "much"}, "neither a time nor a number of tokens"),
+        ({"objective": "causal"}, "did you mean 'causal-lm'"),
+        ({"model": "lstn"}, "did you mean 'lstm'"),
+        ({"model": "lstm,gru"}, "expected: one model"),
+        ({"model": "hf:bert"}, "expected: one model"),
+        ({"tokenizer": "words"}, "--tokenizer words is not possible"),
+        ({"tokenizer": "bpe:20"}, "--tokenizer bpe:20 is not possible"),
+        ({"batch": 6, "accumulation": 4}, "cannot be divided into --accumulation 4"),
+        ({"context": 0}, "--context 0 is not possible"),
+        ({"learning_rate": 0.0}, "--learning-rate 0.0 is not possible"),
+        ({"dropout": 1.0}, "--dropout 1.0 is not possible"),
+        ({"stateful": True, "model": "transformer"}, "a recurrent model"),
+        ({"stateful": True, "objective": "masked-lm"}, "causal-lm"),
+        ({"stateful": True, "accumulation": 2}, "exclude each other"),
+        ({"size": "big"}, "--size 'big' is no number of parameters"),
+        ({"precision": "fp16"}, "--precision fp16 is not possible"),
+    ],
+)
+def test_impossible_requests(values, words):
+    with pytest.raises(UserError) as caught:
+        PretrainOptions(source="a.txt", **values)
+    assert words in str(caught.value)
+
+
+def test_a_request_is_everything_but_where_it_is_reported():
+    one = PretrainOptions(source="a.txt")
+    assert one.request() == one.replace(report_to="wandb").request()
+    assert one.request() != one.replace(seed=1).request()
+    assert one.request() != one.replace(source="b.txt").request()
