@@ -17,13 +17,14 @@ from kill import kill
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
-from pretraining import pretraining_memory
 from runs import REAL_RUNS, real_run
 from series import REFERENCES, etth1, ucr
 from speech import digits, strings
 from speed import speed
 from startup import startup
 from translation import dates, multi30k
+
+from pretraining import pretraining_memory
 
 Step = Callable[[Bench], Findings]
 
