@@ -42,9 +42,16 @@ def test_nothing_is_lost_and_units_stay_whole(examples, grouped, replicates, see
         with pytest.raises(UserError, match="to divide"):
             make_splits(corpus, replicates=replicates, seed=seed)
         return
-    plan = make_splits(corpus, replicates=replicates, seed=seed)
+    try:
+        plan = make_splits(corpus, replicates=replicates, seed=seed)
+    except UserError as error:
+        assert "holds nothing but" in str(error)
+        assert grouped
+        return
     assert len(plan.replicates) == replicates
     for splits in plan.replicates:
+        if grouped and len(set(labels)) > 1:
+            assert len({labels[i] for i in splits.train}) > 1
         parts = [splits.indices(split) for split in Split]
         assert all(len(part) for part in parts)
         assert sorted(np.concatenate(parts)) == list(range(len(labels)))

@@ -199,7 +199,7 @@ def _validation(rest: np.ndarray, labels: np.ndarray, units: np.ndarray, rng: np
 def _check_classes(corpus: LabelledCorpus, plan: list[Splits], labels: np.ndarray) -> None:
     """Raises :class:`UserError` where groups that stay together leave a single class to learn from."""
     alone = [splits for splits in plan if len(np.unique(labels[splits.train])) == 1]
-    if len(corpus.classes) > 1 and alone:
+    if corpus.groups and len(corpus.classes) > 1 and alone:
         only = corpus.labels[alone[0].train[0]]
         raise UserError(
             f"{corpus.source}: with groups undivided a training part holds nothing but '{only}'",
