@@ -287,6 +287,16 @@ def test_where_nothing_was_learned_a_baseline_is_recommended():
     assert (advice["model"], advice["kind"], advice["trained_model"]) == ("majority", "baseline", "lstm")
 
 
+def test_with_two_units_the_better_mean_is_recommended_though_nothing_is_beyond_chance():
+    """A short series: two blocks of forecasts, in which no difference can be sure."""
+    error = {"metric": "mse", "higher_is_better": False, "trivial": "repeat-last", "margin": 0.004}
+    scores = {"lstm": [np.array([0.2, 0.5])] * 3}
+    baselines = {"repeat-last": [np.array([1.2, 2.4])] * 3, "ridge": [np.array([0.05, 0.15])] * 3}
+    found = ScoreTable(scores=scores, baselines=baselines, **error)
+    advice = recommend(found, decide(found, alpha=0.05), limits={}, costs={})
+    assert advice["model"] == "ridge"
+
+
 def test_regret_bounds_hold():
     held = []
     truth = dict(zip(NAMES, (0.62, 0.61, 0.6, 0.58), strict=True))

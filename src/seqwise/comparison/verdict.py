@@ -174,6 +174,8 @@ def _needed(table: ScoreTable, candidates: list[str], decisions: Mapping[tuple[s
     return {axis: None if None in values else max(values) for axis, values in worst.items()} | {"power": statistics.POWER}
 
 
+FEWEST_UNITS = 6
+"""Test units below which nothing can be worse beyond chance, so that means alone advise."""
 CHEAPER = 0.9
 """A model takes the place of a better mean only where its latency is below this share: less is within the noise of a stopwatch."""
 
@@ -198,7 +200,7 @@ def _as_good(table: ScoreTable, decision: Decision, name: str, best: str) -> boo
     within = abs(table.difference(name, best).value) <= table.margin
     if name in table.baselines and name != table.trivial:
         return relation == "equivalent"
-    if decision.decision == "nothing learned":
+    if decision.decision == "nothing learned" and table.units >= FEWEST_UNITS:
         return relation != "worse"
     return within and relation != "worse"
 
