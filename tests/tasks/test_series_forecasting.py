@@ -384,9 +384,3 @@ def test_another_frequency_is_a_user_error(finished_forecasts, tmp_path):
     (tmp_path / "hours.csv").write_text("day,visits\n" + "\n".join(f"{hour},{place % 7}" for place, hour in enumerate(hours)))
     with pytest.raises(UserError, match=r"has a value every hour\n  expected: a value every day"):
         seqwise.evaluate(finished_forecasts.path / "best", str(tmp_path / "hours.csv"))
-
-
-def test_torch_is_not_asked_for_gradients_in_use(finished_forecasts):
-    assert torch.is_grad_enabled()
-    seqwise.predict(finished_forecasts.path / "best", [np.arange(30.0)])
-    assert torch.is_grad_enabled()

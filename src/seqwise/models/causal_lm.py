@@ -12,13 +12,14 @@ from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.state import SeqwiseCache
+from seqwise.models.vocabulary import VocabularyHead
 
 WORTH_SKIPPING = 4
 """Times the embedding's width that a vocabulary must have for the loss in parts to be faster."""
 LOGITS_AT_ONCE, FEWEST_ROWS = 2**20, 128
 
 
-class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
+class SeqwiseForCausalLM(VocabularyHead, SeqwisePreTrainedModel, GenerationMixin):
     """Hidden states, projected to the width of the token embedding and compared with it (Press & Wolf 2017, arXiv:1608.05859).
 
     The vocabulary so costs every family the same. Raises :class:`UserError` for a bidirectional configuration, and for one of series.
@@ -35,15 +36,8 @@ class SeqwiseForCausalLM(SeqwisePreTrainedModel, GenerationMixin):
             raise UserError("num_input_channels is set: there are no tokens to predict", expected="None for a language model")
         super().__init__(config)
         self.model = SeqwiseModel(config)
-        self.head_projection = nn.Linear(config.hidden_size, config.embedding_size, bias=False)
-        self.lm_head = nn.Linear(config.embedding_size, config.vocab_size, bias=False)
+        self.add_vocabulary_head(config)
         self.post_init()
-
-    def get_output_embeddings(self) -> nn.Linear:
-        return self.lm_head
-
-    def set_output_embeddings(self, value: nn.Linear) -> None:
-        self.lm_head = value
 
     @can_return_tuple
     def forward(

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers.modeling_outputs import MaskedLMOutput
 from transformers.utils import can_return_tuple
@@ -11,11 +11,12 @@ from transformers.utils import can_return_tuple
 from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.vocabulary import VocabularyHead
 
 UNLABELLED = -100
 
 
-class SeqwiseForMaskedLM(SeqwisePreTrainedModel):
+class SeqwiseForMaskedLM(VocabularyHead, SeqwisePreTrainedModel):
     """Hidden states, projected to the width of the token embedding and compared with it, as in :class:`SeqwiseForCausalLM`.
 
     Masked language modelling is that of BERT (Devlin et al. 2019, arXiv:1810.04805). Raises :class:`UserError` for a causal
@@ -31,15 +32,8 @@ class SeqwiseForMaskedLM(SeqwisePreTrainedModel):
             raise UserError("num_input_channels is set: there are no tokens to predict", expected="None for a language model")
         super().__init__(config)
         self.model = SeqwiseModel(config)
-        self.head_projection = nn.Linear(config.hidden_size, config.embedding_size, bias=False)
-        self.lm_head = nn.Linear(config.embedding_size, config.vocab_size, bias=False)
+        self.add_vocabulary_head(config)
         self.post_init()
-
-    def get_output_embeddings(self) -> nn.Linear:
-        return self.lm_head
-
-    def set_output_embeddings(self, value: nn.Linear) -> None:
-        self.lm_head = value
 
     @can_return_tuple
     def forward(

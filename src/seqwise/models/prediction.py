@@ -34,9 +34,9 @@ class SeqwiseForPrediction(SeqwisePreTrainedModel):
 
     The past of a variable is centred and scaled by its own mean and standard deviation (Kim et al. 2022, reversible instance
     normalisation, without its affine part), so that a x + b is forecast as a f(x) + b, and a past that never changes as going on
-    unchanged. One step of the model is a patch of
-    consecutive values (Nie et al. 2023, arXiv:2211.14730); the steps to come are patches without values, a learned vector, whose
-    hidden states become their forecasts (parallel decoding as in SegRNN, Lin et al. 2023, arXiv:2308.11200).
+    unchanged. One step of the model is a patch of consecutive values (Nie et al. 2023, arXiv:2211.14730); the steps to come are patches
+    without values, a learned vector, whose hidden states become their forecasts (parallel decoding as in SegRNN, Lin et al. 2023,
+    arXiv:2308.11200).
 
     Raises :class:`UserError` for a configuration without the three lengths, the levels, or a channel for each value of a patch.
     """

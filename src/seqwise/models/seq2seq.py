@@ -16,11 +16,12 @@ from seqwise.models.cross_attention import CrossAttendingModel, CrossAttention, 
 from seqwise.models.projection import SummaryProjection
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.models.state import SeqwiseCache
+from seqwise.models.vocabulary import VocabularyHead
 
 IGNORED = -100
 
 
-class SeqwiseForSeq2SeqLM(SeqwisePreTrainedModel, GenerationMixin):
+class SeqwiseForSeq2SeqLM(VocabularyHead, SeqwisePreTrainedModel, GenerationMixin):
     """A bidirectional encoder, a causal decoder, and one table of tokens for both and for the output (Press & Wolf 2017).
 
     With ``cross_attention`` every decoder block reads all of the encoder's last hidden states. Without it all that the decoder learns of
@@ -42,8 +43,7 @@ class SeqwiseForSeq2SeqLM(SeqwisePreTrainedModel, GenerationMixin):
         self.decoder = (CrossAttendingModel if config.cross_attention else SeqwiseModel)(config.decoder_settings())
         if not config.cross_attention:
             self.summary_projection = SummaryProjection(config.hidden_size, config.projection_size, bias=False)
-        self.head_projection = nn.Linear(config.hidden_size, config.embedding_size, bias=False)
-        self.lm_head = nn.Linear(config.embedding_size, config.vocab_size, bias=False)
+        self.add_vocabulary_head(config)
         self.generation_config.max_length = config.max_position_embeddings + 1
         self.post_init()
 
@@ -58,12 +58,6 @@ class SeqwiseForSeq2SeqLM(SeqwisePreTrainedModel, GenerationMixin):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.encoder.embed_tokens = self.decoder.embed_tokens = value
-
-    def get_output_embeddings(self) -> nn.Linear:
-        return self.lm_head
-
-    def set_output_embeddings(self, value: nn.Linear) -> None:
-        self.lm_head = value
 
     @can_return_tuple
     def forward(

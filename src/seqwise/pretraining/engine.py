@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.options import parse_budget
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError, first_line
@@ -197,7 +196,7 @@ class Pretraining:
         scoring = (self.clock() - begun) * options.evaluations
         seconds = torch.tensor([each, scoring], dtype=torch.float64, device=accelerator.device)
         each, scoring = (seconds if accelerator.num_processes == 1 else accelerator.reduce(seconds, "mean")).tolist()
-        wanted = (RESERVE * parse_budget(options.budget) - scoring) / each
+        wanted = (RESERVE * (options.seconds or 0.0) - scoring) / each
         return max(options.evaluations, int(wanted))
 
     def _run(self, trainer: Trainer, plan: dict[str, Any]) -> None:
