@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,77 +66,38 @@ def finished_text(shared_folder):
         )
 
 
-@pytest.fixture(scope="session")
-def finished_forecasts(shared_folder):
-    """A finished comparison of three models on a table made here. Not to be changed; copy its folder first."""
+def compared(folder: Path, kind: str, file: str, write: Callable[[Path], object], **options):
+    """A comparison of three models on a file made here, made once for all the processes of a test run."""
     from rich.console import Console
 
     import seqwise
 
-    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
-    with (shared_folder / "forecasts.lock").open("w") as lock:
+    settings = {"models": "lstm,transformer,lstm+attention", "size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1}
+    with (folder / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        path = shared_folder / "daily.csv"
+        path = folder / file
         if not path.exists():
-            daily(path)
-        return seqwise.compare(
-            str(path),
-            models="lstm,transformer,lstm+attention",
-            horizon=5,
-            context=21,
-            split="110:20:30",
-            out=shared_folder / "run-forecasts",
-            console=Console(quiet=True),
-            command="seqwise compare daily.csv",
-            **settings,
-        )
+            write(path)
+        told = {"out": folder / f"run-{kind}", "console": Console(quiet=True), "command": f"seqwise compare {file}"}
+        return seqwise.compare(str(path), workers=2, device="cpu", **told, **(settings | options))
+
+
+@pytest.fixture(scope="session")
+def finished_forecasts(shared_folder):
+    """A finished comparison of forecasts. Not to be changed; copy its folder first."""
+    return compared(shared_folder, "forecasts", "daily.csv", daily, horizon=5, context=21, split="110:20:30")
 
 
 @pytest.fixture(scope="session")
 def finished_series(shared_folder):
-    """A finished comparison of three models on series made here. Not to be changed; copy its folder first."""
-    from rich.console import Console
-
-    import seqwise
-
-    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
-    with (shared_folder / "series.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path = shared_folder / "tiny.npz"
-        if not path.exists():
-            write_npz(path, *waves(80))
-        return seqwise.compare(
-            str(path),
-            models="lstm,transformer,lstm+attention",
-            out=shared_folder / "run-series",
-            console=Console(quiet=True),
-            command="seqwise compare tiny.npz",
-            **settings,
-        )
+    """A finished comparison of classifiers of series. Not to be changed; copy its folder first."""
+    return compared(shared_folder, "series", "tiny.npz", lambda path: write_npz(path, *waves(80)))
 
 
 @pytest.fixture(scope="session")
 def finished_pairs(shared_folder):
-    """A finished comparison of three translators on pairs made here. Not to be changed; copy its folder first."""
-    from rich.console import Console
-
-    import seqwise
-
-    settings = {"size": "30k", "steps": STEPS, "replicates": REPLICATES, "configurations": 1, "workers": 2, "device": "cpu"}
-    with (shared_folder / "pairs.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path = shared_folder / "pairs.csv"
-        if not path.exists():
-            write_pairs(path, *word_pairs(300))
-        return seqwise.compare(
-            str(path),
-            task="translation",
-            models="lstm,lstm+attention,transformer",
-            out=shared_folder / "run-pairs",
-            console=Console(quiet=True),
-            command="seqwise compare pairs.csv --task translation",
-            **settings,
-        )
+    """A finished comparison of translators. Not to be changed; copy its folder first."""
+    return compared(shared_folder, "pairs", "pairs.csv", lambda path: write_pairs(path, *word_pairs(300)), task="translation")
 
 
 @pytest.fixture

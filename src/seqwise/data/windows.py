@@ -133,9 +133,6 @@ def windows_of(
 ) -> WindowSet:
     """The windows of series that end with a part of the time.
 
-    Units are blocks of two horizons, ten of them or more, else of one; a block holds all series, which share what happens at a time.
-    Only where a panel has fewer than ten such blocks are its series taken for independent.
-
     Args:
         series: (T,) as measured, from what may be read to the end of the part.
         scales: (n, 3), see :class:`WindowSet`.
@@ -148,15 +145,27 @@ def windows_of(
     first = np.maximum(np.asarray(first, np.int64), LEAST_PAST)
     origins = np.maximum([len(values) - horizon + 1 - start for values, start in zip(series, first, strict=True)], 0)
     stride = max(1, -(-int(origins.sum()) // most))
-    begins = np.asarray(starts) + first
-    some = origins > 0
-    span = int((begins + origins)[some].max() - begins[some].min()) if some.any() else 0
-    by_time = together or len(series) == 1 or span >= MANY_BLOCKS * horizon
-    block = 2 * horizon if by_time and span >= 2 * MANY_BLOCKS * horizon else horizon
-    block = max(1, min(block, span // 2)) if by_time else block
+    block, by_time = division([len(values) for values in series], first, starts, horizon=horizon, together=together)
     offsets = np.concatenate([[0], np.cumsum([len(values) for values in series])]).astype(np.int64)
     shape = np.array([context, horizon, stride, block, by_time], np.int64)
     return WindowSet(np.concatenate(flat), offsets, first, np.asarray(scales, np.float64), np.asarray(starts, np.int64), shape)
+
+
+def division(lengths: Sequence[int], first: Sequence[int], starts: Sequence[int], *, horizon: int, together: bool) -> tuple[int, bool]:
+    """Steps of a unit, and whether it holds all series at these times or one of them; arguments as of :func:`windows_of`.
+
+    Units are blocks of two horizons, ten of them or more, else of one; a block holds all series, which share what happens at a time.
+    Only where a panel has fewer than ten such blocks are its series taken for independent.
+    """
+    first = np.maximum(np.asarray(first, np.int64), LEAST_PAST)
+    origins = np.asarray(lengths) - horizon + 1 - first
+    begins, some = np.asarray(starts) + first, origins > 0
+    span = int((begins + origins)[some].max() - begins[some].min()) if some.any() else 0
+    by_time = together or len(first) == 1 or span >= MANY_BLOCKS * horizon
+    if not by_time:
+        return horizon, False
+    block = 2 * horizon if span >= 2 * MANY_BLOCKS * horizon else horizon
+    return max(1, min(block, span // 2)), True
 
 
 def _blocks(steps: np.ndarray, block: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from seqwise.data.frequency import places
 from seqwise.data.panels import Panel, load_panel, written
 from seqwise.data.series_format import SeriesColumns
 from seqwise.data.splits import Split, SplitPlan
-from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, scales_of, spread_of, windows_of
+from seqwise.data.windows import LEAST_PAST, QUANTILE_LEVELS, WindowSet, division, scales_of, spread_of, windows_of
 from seqwise.report import numbers
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
@@ -318,19 +318,11 @@ def _left_out(panel: Panel, splits: TimeSplits) -> list[str]:
 def _units_told(corpus: Asked, splits: TimeSplits) -> list[str]:
     """What stands against the intervals, where the test is short."""
     part = parts_of(corpus.panel, splits, Split.TEST, corpus.horizon)
-    windows = windows_of(
-        part.series,
-        np.ones((len(part.series), 3)),
-        part.first,
-        part.starts,
-        context=LEAST_PAST,
-        horizon=corpus.horizon,
-        together=corpus.panel.together,
-        most=MOST_TEST,
-    )
-    if not windows.by_time:
+    lengths = [len(values) for values in part.series]
+    block, by_time = division(lengths, part.first, part.starts, horizon=corpus.horizon, together=corpus.panel.together)
+    if not by_time:
         return ["the test is too short for blocks of time: series count as independent, intervals are too narrow where they move together"]
-    if windows.block < corpus.horizon:
+    if block < corpus.horizon:
         return ["the test holds less than two forecasts that do not overlap: intervals are too narrow"]
     return []
 
