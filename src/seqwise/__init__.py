@@ -17,6 +17,7 @@ _PUBLIC = {
     "evaluate": "seqwise.api",
     "predict": "seqwise.api",
     "pretrain": "seqwise.api",
+    "finetune": "seqwise.api",
     "generate": "seqwise.api",
     "load": "seqwise.api",
     "SeqwiseConfig": "seqwise.models.config",

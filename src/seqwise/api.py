@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seqwise.comparison.contenders import with_and_without
 from seqwise.comparison.folder import read_result
 from seqwise.comparison.options import Options, parse_budget, parse_bytes, parse_latency
 from seqwise.core.errors import UserError, did_you_mean
@@ -94,10 +95,8 @@ def make_options(source: str, **values: Any) -> Options:
         if name not in known:
             raise UserError(f"compare has no option '{name}'", fix=did_you_mean(name, known))
     values = {name: value for name, value in values.items() if value is not None}
-    if isinstance(values.get("models"), str):
-        values["models"] = values["models"].split(",")
     if "models" in values:
-        values["models"] = tuple(values["models"])
+        values["models"] = tuple(_names(values["models"]))
     if "budget" in values:
         budget = values.pop("budget")
         values["budget_seconds"] = parse_budget(budget if isinstance(budget, str) else f"{budget}s")
@@ -163,6 +162,9 @@ def compare(
     started = options.pop("started", None)
     if options.get("task") is None:
         options["task"] = guess_task(str(source), options)
+    pretrained = options.pop("from_pretrained", None)
+    if pretrained is not None:
+        options["models"] = (*_names(options.get("models") or ()), *with_and_without(",".join(_names(pretrained))))
     if options.get("models") is None and options["task"] in TASK_DATA:
         options["models"] = TASK_DATA[options["task"]].models
     checked = make_options(source, **options)
@@ -175,9 +177,28 @@ def compare(
     return Comparison(path, result)
 
 
+def _names(given: str | Sequence[str]) -> Sequence[str]:
+    return given.split(",") if isinstance(given, str) else given
+
+
 def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) -> Comparison:
     """Train one model, with the same search and the same report, and no comparison."""
     return compare(source, models=(model,), **({"replicates": 1, "budget": "quick"} | options))
+
+
+def finetune(source: str, model: str, **options: Any) -> Comparison:
+    """Train a pretrained model on, with the same search and the same report as :func:`train`.
+
+    Layers near the input learn more slowly, and later, than those near the answer (Howard & Ruder 2018, arXiv:1801.06146), by as much as
+    the search finds good; the head is fresh where the model has none for these labels. Training ends when the score has not become
+    better for ``patience`` evaluations.
+
+    Args:
+        model: a folder, of a run or of a model, or a name on the hub.
+
+    Raises :class:`UserError` for a model that cannot be had, or is of another task.
+    """
+    return compare(source, models=(f"hf:{model.removeprefix('hf:')}",), **({"replicates": 1, "budget": "quick", "patience": 5} | options))
 
 
 def pretrain(

@@ -26,9 +26,14 @@ def command(
         str | None,
         typer.Option(
             help="Contenders, comma-separated; a=lstm,b=lstm names them, lstm+attention is a hybrid (in translation: has"
-            " cross-attention), hf:NAME is from outside; one of each family if not given."
+            " cross-attention), hf:NAME is from outside, fresh:NAME its architecture with fresh weights; one of each family if not given."
         ),
     ] = None,
+    from_pretrained: Annotated[
+        str | None,
+        typer.Option(help="Pretrained models, comma-separated, each of them fine-tuned and from fresh weights: lstm-tiny,transformer-tiny."),
+    ] = None,
+    labels: shared.Labels = None,
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
     match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",
@@ -46,7 +51,7 @@ def command(
         bool | None,
         typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),
     ] = None,
-    data_fractions: Annotated[str | None, typer.Option(help="Train again on these shares of the data: 0.1,0.3,1.")] = None,
+    data_fractions: Annotated[str | None, typer.Option(help="Train again on these shares of the data, 0.1,0.3,1, or examples, 50,500.")] = None,
     refit: Annotated[
         bool | None,
         typer.Option(help="Train the recommended model longer at the end, in a fifth of the budget; if not given, from 15m on."),

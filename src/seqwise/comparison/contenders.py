@@ -9,6 +9,8 @@ from seqwise.models.mixers import MIXERS
 
 ALIASES = {"transformer": "attention"}
 """Contenders that the field knows under another name than their mixer."""
+OUTSIDE, FRESH = "hf", "fresh"
+"""What names a model from outside: to be fine-tuned, or its architecture with fresh weights."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +21,14 @@ class Contender:
         name: unique in its comparison.
         mixers: repeated over the layers; more than one makes a hybrid.
         source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours.
+        fresh: of a model from outside, whether it starts from fresh weights instead of those that it comes with.
         settings: of its configuration, besides the mixers.
     """
 
     name: str
     mixers: tuple[str, ...] = ()
     source: str | None = None
+    fresh: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
@@ -54,13 +58,21 @@ def known_names() -> list[str]:
 
 def _parse_one(text: str) -> Contender:
     name, given, mixers = text.rpartition("=")
-    if mixers.startswith("hf:"):
-        return Contender(name.strip() if given else mixers.rstrip("/").rpartition("/")[2].removeprefix("hf:"), source=mixers)
+    kind, colon, place = mixers.partition(":")
+    if colon and kind in (OUTSIDE, FRESH):
+        own = place.rstrip("/").rpartition("/")[2] + ("-scratch" if kind == FRESH else "")
+        return Contender(name.strip() if given else own, source=f"{OUTSIDE}:{place}", fresh=kind == FRESH)
     parts = mixers.split("+")
     for part in parts:
         if ALIASES.get(part, part) not in MIXERS:
             raise UserError(f"unknown model '{part}'", fix=did_you_mean(part, known_names()))
     return Contender(name.strip() if given else mixers, tuple(ALIASES.get(part, part) for part in parts))
+
+
+def with_and_without(sources: str) -> tuple[str, ...]:
+    """Each of some pretrained models, comma-separated, fine-tuned and once more from fresh weights."""
+    places = [place.strip().removeprefix(f"{OUTSIDE}:") for place in sources.split(",") if place.strip()]
+    return tuple(f"{kind}:{place}" for place in places for kind in (OUTSIDE, FRESH))
 
 
 def parse_contenders(models: tuple[str, ...]) -> list[Contender]:

@@ -87,7 +87,7 @@ def trained_model(
     entry: dict[str, Any] = {
         "name": contender.name,
         "family": contender.family,
-        "kind": "fine-tuned" if contender.source else "trained",
+        "kind": "fine-tuned" if contender.source and not contender.fresh else "trained",
         "status": finals.status,
         "parameters": best["parameters"] if best else plan["parameters"][contender.name],
         "hyperparameters": best["job"]["hyperparameters"] if best else {},

@@ -26,7 +26,7 @@ def trials(setting: Setting, choice: Choice) -> list[dict[str, Any]]:
             found += [searches[contender.name][-1] for contender in setting.contenders]
         finals = [_final(setting, choice, configs[c.name], c, replicate, searches[c.name]) for c in setting.contenders]
         found += finals
-        found += [_fraction(setting, final, share) for share in setting.options.fractions for final in finals]
+        found += [_fraction(setting, final, share) for share in setting.shares for final in finals]
     return found
 
 

@@ -17,10 +17,10 @@ from seqwise.comparison.options import Options
 from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choose, described_space, flops_of
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.data.batching import Batches, padding_share
-from seqwise.data.splits import Split, SplitPlan
+from seqwise.data.splits import Split, SplitPlan, limited
 from seqwise.models.external import External, inspect, load_tokenizer
 from seqwise.tasks.task import Task
-from seqwise.tasks.task_data import EncodedFacts, Encoding
+from seqwise.tasks.task_data import EncodedFacts, Encoding, TaskData
 
 COST_SECONDS = 8.0
 """Seconds that measuring cost and writing the report take, besides what depends on the models."""
@@ -35,6 +35,8 @@ OUTSIDE = (
     "a model from outside has its own tokenizer, longest input, width and size, reads about as many tokens per step,"
     " and is fine-tuned rather than trained from scratch"
 )
+LABELS = "at most {count:,} examples, drawn anew in each replicate, are trained on, and as many selected on"
+SCRATCH = "what is called scratch has the architecture and the tokenizer of a pretrained model, and fresh weights"
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
 CAUSAL = "every model reads from left to right alone"
 REFIT_TIMES = 4
@@ -60,7 +62,7 @@ def make_plan(
 ) -> dict[str, Any]:
     """Prepare the data, calibrate, choose, and lay out every trial. Writes nothing but the cache."""
     data = task.data
-    splits = data.split(corpus, replicates=options.replicates or LADDER[0][0], seed=options.seed)
+    splits = _split(data, corpus, options, options.replicates or LADDER[0][0])
     encoding = data.choose_encoding(corpus, splits.replicates[0], tokenizer=options.tokenizer, context=options.context)
     folder.drop_cache()  # without a plan nobody knows of what data it is
     folder.cache.mkdir(parents=True)
@@ -89,7 +91,7 @@ def make_plan(
     data.share(corpus, folder.cache)
     kept = choice.replicates == len(splits.replicates)
     if not kept:
-        splits = data.split(corpus, replicates=choice.replicates, seed=options.seed)
+        splits = _split(data, corpus, options, choice.replicates)
         facts = data.encode(corpus, splits.replicates[0], encoding, folder.replicate(0))
     for replicate, part in enumerate(splits.replicates):
         if replicate:
@@ -112,9 +114,15 @@ def make_plan(
     }
 
 
+def _split(data: TaskData, corpus: Any, options: Options, replicates: int) -> SplitPlan:
+    found = data.split(corpus, replicates=replicates, seed=options.seed)
+    return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
+
+
 def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -> dict[str, External]:
     """The contenders that were not made here."""
-    return {c.name: inspect(c.name, c.source, task.auto_class, **task.head_settings(labels)) for c in contenders if c.source}
+    settings = task.head_settings(labels)
+    return {c.name: inspect(c.name, c.source, task.auto_class, fresh=c.fresh, **settings) for c in contenders if c.source}
 
 
 def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
@@ -129,14 +137,13 @@ def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Cho
     given = options.steps_of([contender.name for contender in setting.contenders])
     if given is None:
         return choose(setting, calibration, machine)
-    assert options.target_parameters is not None
     steps = {name: -(-count // EVALUATIONS) * EVALUATIONS for name, count in given.items()}
     epochs = min(steps.values()) / machine.per_epoch
     replicates, configurations = options.replicates or LADDER[0][0], options.configurations or LADDER[0][1]
     extended = bool(options.extend_search) and configurations > 1
     longer = {name: dict.fromkeys(("modern", "classic"), REFIT_TIMES * count) for name, count in steps.items()}
     refit_steps = longer if refit.wanted(options) else None
-    return Choice(options.target_parameters, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps)
+    return Choice(options.target_parameters or 0, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps)
 
 
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
@@ -151,6 +158,8 @@ def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, 
     data, tokenizer, lengths = setting.task.data, encoding.tokenizer, facts.lengths
     sides = np.atleast_2d(lengths if facts.sides is None else facts.sides)
     card = data.card(corpus, splits)
+    if setting.options.labels is not None:
+        card["notes"] = [*card["notes"], LABELS.format(count=setting.options.labels)]
     card |= {
         "cut": {"share_of_examples": facts.cut.examples, "share_of_tokens": facts.cut.tokens, "context": encoding.context},
         "padding_share": padding_share(sides, Batches(sides.sum(0), setting.batch_size, 1_000 * setting.options.seed)),
@@ -189,7 +198,7 @@ def _protocol(
         "margin": task.margin * facts.typical,
         "decidable_difference": decidable(task, choice.replicates, units, len(setting.contenders), crossed, facts.typical),
         "size": options.size,
-        "target_parameters": choice.target,
+        "target_parameters": choice.target or None,
         "steps": choice.steps,
         "epochs": epochs,
         "wanted_epochs": setting.wanted_epochs(choice.target),
@@ -207,6 +216,7 @@ def _protocol(
 def _rules(setting: Setting, choice: Choice) -> list[str]:
     """What was the same for every model, for readers of a report."""
     said = {CAUSAL: not setting.bidirectional, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
+    said[SCRATCH] = any(external.fresh for external in setting.externals.values())
     return [*RULES, *setting.task.rules, *(rule for rule, holds in said.items() if holds)]
 
 

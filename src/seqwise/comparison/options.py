@@ -48,7 +48,11 @@ class Options(Request, Config):
     causal: bool | None = None
     """Whether models see what came before alone, and so can answer while the input still comes; None for what the task usually has."""
     data_fractions: str | None = None
-    """Shares of the training data, ``0.1,0.3,1``, at which every model is trained again."""
+    """Shares of the training data, ``0.1,0.3,1``, or numbers of examples, ``50,100,500``, at which every model is trained again."""
+    labels: int | None = None
+    """Labelled examples to train on at most, and as many to select on."""
+    patience: int | None = None
+    """Evaluations without a better score after which a training ends; None for never."""
     beside: str | None = None
     """A finished run of the same data under another match, whose verdict is held against this one."""
 
@@ -56,10 +60,12 @@ class Options(Request, Config):
         _one_of("--match-size", self.match_size, ["parameters", "flops"])
         _one_of("--match-training", self.match_training, ["steps", "seconds", "flops"])
         _one_of("--tokenizer", self.tokenizer.partition(":")[0], ["auto", "words", "bytes", "characters", "bpe"])
-        for name in ("replicates", "configurations", "layers", "width", "batch", "context", "workers"):
+        for name in ("replicates", "configurations", "layers", "width", "batch", "context", "workers", "labels", "patience"):
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise UserError(f"--{name} {value} is not possible", expected="a whole number of 1 or more")
+        if self.labels is not None and "classification" not in self.task:
+            raise UserError(f"--labels has no meaning for {self.task}", expected="a task of classification")
         _one_of("--device", self.device, ["auto", "cpu", "cuda"])
         if type(self.seed) is not int or self.seed < 0:
             raise UserError(f"--seed {self.seed} is not possible", expected="a whole number of 0 or more")
@@ -67,7 +73,8 @@ class Options(Request, Config):
             raise UserError("--no-causal is not possible for text-generation", expected="models that do not see what they are to predict")
         if self.size != "auto":
             parse_size(self.size)
-        if self.steps is not None and self.size == "auto":
+        outside = all(str(name).rpartition("=")[2].startswith(("hf:", "fresh:")) for name in self.models)
+        if self.steps is not None and self.size == "auto" and not outside:
             raise UserError(
                 "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"
             )
@@ -88,14 +95,22 @@ class Options(Request, Config):
 
     @property
     def fractions(self) -> tuple[float, ...]:
-        """Shares below 1 of the training data at which models are trained again, the smallest first."""
+        """Shares below 1 of the training data, and numbers of examples above it, at which models are trained again."""
         try:
             found = {float(part) for part in (self.data_fractions or "").split(",") if part.strip()}
         except ValueError:
             found = {math.nan}
-        if not all(0 < share <= 1 for share in found):
-            raise UserError(f"--data-fractions '{self.data_fractions}' is not possible", expected="shares above 0 up to 1, as in 0.1,0.3,1")
+        if not all(0 < share <= 1 or share.is_integer() for share in found):
+            raise UserError(
+                f"--data-fractions '{self.data_fractions}' is not possible",
+                expected="shares above 0 up to 1, as in 0.1,0.3,1, or numbers of examples, as in 50,100,500",
+            )
         return tuple(sorted(found - {1.0}))
+
+    def shares(self, examples: int) -> tuple[float, ...]:
+        """The same as shares of so many examples, the smallest first; what is no part of them is left out."""
+        found = {amount if amount < 1 else amount / examples for amount in self.fractions}
+        return tuple(sorted(share for share in found if share < 1))
 
     def steps_of(self, names: Sequence[str]) -> dict[str, int] | None:
         """Steps of each contender where they were given."""

@@ -69,8 +69,11 @@ def _subtitle(result: Result) -> str:
     training = {"steps": "number of training steps", "seconds": "training time", "flops": "training computation"}[
         protocol["match_training"]
     ]
-    outside = [model["name"] for model in result["models"] if model["family"] == "external"]
-    apart = f" {numbers.listed(outside)} from outside, of their own size, fine-tuned." if outside else ""
+    outside = [model for model in result["models"] if model["family"] == "external"]
+    apart = f" {numbers.listed([model['name'] for model in outside])} from outside, of their own size" if outside else ""
+    tuned = [model["name"] for model in outside if model["kind"] == "fine-tuned"]
+    if outside:
+        apart += ", fine-tuned." if len(tuned) == len(outside) else f"; fine-tuned: {numbers.listed(tuned) or 'none'}."
     replicates = numbers.plural(protocol["replicates"], "replicate")
     task = numbers.capital(result["task"].replace("-", " "))
     return (

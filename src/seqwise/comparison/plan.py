@@ -73,7 +73,10 @@ class Setting:
 
     def solved(self, target: int) -> dict[str, dict[str, AnyConfig]]:
         """The config of every contender and body at a size; a model from outside has its own."""
-        options = self.options
+        options, outside = self.options, {name: {"modern": external} for name, external in self.externals.items()}
+        ours = [contender for contender in self.contenders if contender.name not in outside]
+        if not ours:
+            return outside
         shape = Shape(
             vocab_size=self.vocab_size,
             config_class=self.task.config_class,
@@ -89,8 +92,6 @@ class Setting:
         if options.match_size == "flops":
             measure, transformer = self.flops, self.task.contender(Contender("transformer", ("attention",)))
             goal = measure(solve(transformer, shape, "modern", self.parameters, float(target)))
-        outside: dict[str, dict[str, AnyConfig]] = {name: {"modern": external} for name, external in self.externals.items()}
-        ours = [contender for contender in self.contenders if contender.name not in outside]
         return {c.name: {body: solve(c, shape, body, measure, goal) for body in c.bodies} for c in ours} | outside
 
     def count(self, config: AnyConfig) -> ParameterCount:
@@ -107,8 +108,7 @@ class Setting:
         return self.task.flops_per_token(config, np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
 
     def wanted_epochs(self, target: int) -> float:
-        bodies = next((found for name, found in self.solved(target).items() if name not in self.externals), None)
-        parameters = self.count(bodies["modern"]).total if bodies else target
+        parameters = self.count(next(iter(self.solved(target).values()))["modern"]).total
         per_epoch = -(-len(self.lengths) // self.batch_size)
         return self.task.wanted_epochs(parameters, int(self.lengths.sum()), per_epoch)
 
@@ -118,6 +118,20 @@ class Setting:
 
     def batch_of(self, external: External) -> int:
         return self.task.data.same_batch(self.batch_size, self.context, self.context_of(external))
+
+    @property
+    def all_outside(self) -> bool:
+        """Whether every contender comes with its own size."""
+        return len(self.externals) == len(self.contenders)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Of the training examples, at which every model is trained again."""
+        return self.options.shares(len(self.lengths))
+
+    @property
+    def _patience(self) -> dict[str, int]:
+        return {} if self.options.patience is None else {"patience": self.options.patience}
 
     def job(self, config: AnyConfig, steps: int, name: str, replicate: int) -> dict[str, Any]:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
@@ -131,7 +145,7 @@ class Setting:
             "config": config_values(config) | ({} if outside else dict(self.settings)),
             "within": config.name if outside else "",
             "labels": list(self.labels),
-            "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())},
+            "training": {"steps": steps, "evaluations": EVALUATIONS, "seed": zlib.crc32(f"{data_seed} {name}".encode())} | self._patience,
             "data_seed": data_seed,
             "batch_size": self.batch_of(config) if outside else self.batch_size,
             "device": self.device,
@@ -174,7 +188,7 @@ def _architecture(config: AnyConfig) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What the stopwatch, or the user, decided."""
+    """What the stopwatch, or the user, decided; ``target`` is 0 where every contender comes with its own size."""
 
     target: int
     replicates: int
@@ -214,6 +228,8 @@ def choose(setting: Setting, calibration: Calibration, machine: Machine) -> Choi
     """
     options = setting.options
     sizes = [options.target_parameters] if options.target_parameters else list(SIZES.values())
+    if setting.all_outside:
+        sizes = [0]
     found = [_choice(setting, calibration, machine, sizes[0], *step) for step in _ladder(options)]
     wanted = setting.wanted_epochs(sizes[0])
     *deciding, _ = found
@@ -274,7 +290,7 @@ def _choice(
         workers=machine.workers,
         fixed=outside,
         most_epochs=setting.task.most_epochs,
-        again=len(options.fractions),
+        again=len(setting.shares),
     )
     weights = workload.weights(options.match_training, configurations, flops_of(setting, target))
     tried = configurations + extended

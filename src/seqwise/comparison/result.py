@@ -133,7 +133,7 @@ class Outcome:
                 finals = self.finals[model["name"]]
                 model["scores"] = model_scores(self.task, finals, self.data, np.random.default_rng([self.plan["seed"], 1]))
                 model |= breakdowns(self.task, finals, self.data)
-                if model["kind"] == "fine-tuned":
+                if model["family"] == "external":
                     model["by_position"] = []
                     model["scores"] = {name: score for name, score in model["scores"].items() if name not in self.task.token_metrics}
                 model["by_data"] = self._by_data(model)

@@ -54,6 +54,8 @@ def _width(card: dict[str, Any]) -> str:
 
 
 def _size(protocol: dict[str, Any]) -> str:
+    if protocol["target_parameters"] is None:
+        return "every model of its own size"
     target = f"{protocol['target_parameters']:,} non-embedding parameters"
     return f"{target} each" if protocol["match_size"] == "parameters" else f"the computation of a transformer of {target} each"
 
@@ -61,6 +63,8 @@ def _size(protocol: dict[str, Any]) -> str:
 FLAGS = (
     "task",
     "data_fractions",
+    "labels",
+    "patience",
     "validation",
     "test",
     "text",

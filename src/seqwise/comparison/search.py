@@ -42,8 +42,8 @@ class Dimension:
         return max(0.0, round(self.low + share * (self.high - self.low), 4))
 
     def on_edge(self, share: float) -> bool:
-        """Whether better values may lie beyond: of choices none do, nor below a rate of 0."""
-        if self.choices or (share < 0.5 and not self.log and self.low == 0):
+        """Whether better values may lie beyond: of choices none do, nor below a rate of 0, nor above a share of 1."""
+        if self.choices or (share < 0.5 and not self.log and self.low == 0) or (share > 0.5 and not self.log and self.high == 1):
             return False
         return not EDGE <= share <= 1 - EDGE
 
@@ -59,27 +59,28 @@ WARMUP = Dimension("warmup", 0.02, 0.2)
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
-FINE_TUNING = (Dimension("learning_rate", 1e-5, 1e-3, log=True), Dimension("dropout", 0.0, 0.3), WEIGHT_DECAY)
+FINE_TUNING = (Dimension("learning_rate", 1e-5, 3e-3, log=True), Dimension("dropout", 0.0, 0.3), WEIGHT_DECAY)
 """The first dimensions of a model from outside, which is not trained from scratch."""
 DECAY = Dimension("decay", 0.25, 0.75)
+LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.5)
 
 
-def shared(task: Task, *, external: bool = False) -> tuple[Dimension, ...]:
+def shared(task: Task, *, fine_tuned: bool = False) -> tuple[Dimension, ...]:
     """The dimensions that every family has; the task says how much dropout makes sense."""
-    return FINE_TUNING if external else (LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY)
+    return FINE_TUNING if fine_tuned else (LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY)
 
 
 def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
     """Three shared dimensions and two of the family's own: as many for every family."""
     if contender.source:
-        own = (WARMUP, DECAY)
+        own = (WARMUP, DECAY) if contender.fresh else (LAYER_DECAY, UNFREEZING)
     elif contender.family == "attention":
         own = (WARMUP, POSITIONS)
     elif contender.family == "hybrid":
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, POSITIONS)
     else:
         own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, BODY)
-    return shared(task, external=contender.source is not None) + own
+    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:

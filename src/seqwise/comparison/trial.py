@@ -29,6 +29,8 @@ from seqwise.training.checkpoint import drop_checkpoint, load_weights
 from seqwise.training.loop import Progress, Trainer, TrainingConfig
 
 PROGRESS_SECONDS = 1.0
+SEARCHED = ("learning_rate", "weight_decay", "warmup", "decay", "layer_decay", "unfreezing")
+"""Settings of training that a search may choose."""
 
 
 def model_config(job: Mapping[str, Any], task: Task, train: Any) -> SeqwiseConfig:
@@ -42,7 +44,7 @@ def model_config(job: Mapping[str, Any], task: Task, train: Any) -> SeqwiseConfi
 
 def training_config(job: Mapping[str, Any]) -> TrainingConfig:
     values = job["hyperparameters"]
-    chosen = {name: values[name] for name in ("learning_rate", "weight_decay", "warmup", "decay") if name in values}
+    chosen = {name: values[name] for name in SEARCHED if name in values}
     return TrainingConfig(**job["training"], **chosen)
 
 
@@ -51,7 +53,9 @@ def build_model(job: Mapping[str, Any], task: Task, train: Any) -> Any:
     outside = job["config"].get("external")
     if outside is None:
         return task.build(model_config(job, task, train))
-    return load_external(outside, task.auto_class, dropout=job["hyperparameters"]["dropout"], **task.head_settings(job["labels"]))
+    dropout, fresh = job["hyperparameters"]["dropout"], job["config"].get("fresh", False)
+    settings = {"token_dropout": task.token_dropout * dropout} | task.head_settings(job["labels"])
+    return load_external(outside, task.auto_class, dropout=dropout, fresh=fresh, **settings)
 
 
 def _examples(job: Mapping[str, Any], folder: RunFolder, split: Split) -> Any:
@@ -166,7 +170,7 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     tried = [record for fingerprint in job["after"] if (record := folder.record(fingerprint))]
     names = {record["job"]["model"] for record in tried}
     kept = {name: select([r for r in tried if r["job"]["model"] == name], task, Split.VALIDATION) for name in names}
-    dimensions = shared(task, external="external" in job["config"])
+    dimensions = shared(task, fine_tuned="external" in job["config"] and "fresh" not in job["config"])
     ends = reached_ends((record["job"]["point"] for record in kept.values() if record), dimensions)
     own = kept[job["model"]]
     if not ends or own is None:

@@ -101,6 +101,26 @@ def make_splits(corpus: LabelledCorpus, *, replicates: int, seed: int) -> SplitP
     return SplitPlan(plan, scheme, share)
 
 
+def limited(plan: SplitPlan, corpus: LabelledCorpus, count: int, seed: int) -> SplitPlan:
+    """The same plan with at most ``count`` examples for training and as many for validation: what so many labels are worth.
+
+    They are stratified by class and drawn anew in each replicate; the test parts stay whole.
+    """
+    labels = np.unique(np.array(corpus.labels), return_inverse=True)[1]
+    found = []
+    for replicate, splits in enumerate(plan.replicates):
+        rng = np.random.default_rng([seed, 3, replicate])
+        train, validation = (_drawn(part, labels, count, rng) for part in (splits.train, splits.validation))
+        found.append(Splits(train, validation, splits.test))
+    return dataclasses.replace(plan, replicates=found)
+
+
+def _drawn(part: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    if len(part) <= count:
+        return part
+    return part[allocate(labels[part], np.arange(len(part)), np.array([1 - count / len(part), count / len(part)]), rng) == 1]
+
+
 def components(corpus: LabelledCorpus) -> np.ndarray:
     """Per example the number of its unit: examples with the same text or the same group, and so on through both relations."""
     from scipy.sparse import coo_array

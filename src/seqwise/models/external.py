@@ -1,4 +1,4 @@
-"""Models from outside: any Hugging Face classifier or causal language model in safetensors, with its own tokenizer."""
+"""Models that come from outside of a comparison: any Hugging Face folder in safetensors, with its own tokenizer."""
 
 import dataclasses
 import hashlib
@@ -28,6 +28,7 @@ class External:
         count: parameters; the tables of embeddings apart.
         flops: floating-point operations of the matrix products for one token, forwards, attention scores left out.
         longest: tokens that it can read; infinite where there is no limit.
+        fresh: its architecture and tokenizer alone are taken; training starts from fresh weights.
     """
 
     name: str
@@ -36,21 +37,22 @@ class External:
     count: ParameterCount
     flops: float
     longest: float
+    fresh: bool = False
 
     body: ClassVar[str] = "modern"
 
     def values(self) -> dict[str, Any]:
         """What names it in a trial."""
-        return {"external": self.folder, "sha256": self.sha256, "body": self.body}
+        return {"external": self.folder, "sha256": self.sha256, "body": self.body} | ({"fresh": True} if self.fresh else {})
 
 
 def find(source: str) -> Path:
-    """The folder of ``hf:FOLDER``, or of ``hf:NAME`` after its files were fetched from the hub.
+    """The folder of ``hf:FOLDER``, or of ``hf:NAME`` after its files were fetched from the hub; of a run folder the model in it.
 
     Raises :class:`UserError` where there is no such folder or model, or it has no safetensors or no tokenizer.
     """
     name = source.removeprefix("hf:")
-    folder = Path(name) if Path(name).is_dir() else _fetch(source, name)
+    folder = _model_in(Path(name)) if Path(name).is_dir() else _fetch(source, name)
     if not (folder / "config.json").exists():
         raise UserError(f"{source} has no config.json", expected="a folder of a Hugging Face model, or a name on the hub")
     if not any((folder / file).exists() for file in WEIGHTS):
@@ -62,6 +64,12 @@ def find(source: str) -> Path:
             f"{source} has no tokenizer", expected="tokenizer.json beside the weights", fix="tokenizer.save_pretrained(...) there"
         )
     return folder
+
+
+def _model_in(folder: Path) -> Path:
+    """The trained model of a run folder of ``compare``, ``train``, ``finetune`` or ``pretrain``; any other folder itself."""
+    known = {"comparison.json": "best", "pretrain.json": "model"}
+    return next((folder / model for record, model in known.items() if (folder / record).exists()), folder)
 
 
 def _fetch(source: str, name: str) -> Path:
@@ -100,12 +108,13 @@ def pad_token(tokenizer: Any) -> int:
     return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
 
 
-def load_external(folder: Path | str, auto_class: str, *, dropout: float | None = None, **changes: Any) -> Any:
-    """The model in float32, its head fresh where the folder has none.
+def load_external(folder: Path | str, auto_class: str, *, dropout: float | None = None, fresh: bool = False, **changes: Any) -> Any:
+    """The model in float32. Its head is fresh where the folder has none, or one for other labels.
 
     Args:
         auto_class: of transformers, by name.
-        dropout: for every dropout rate that its configuration has.
+        dropout: for every dropout rate that its configuration has and ``changes`` does not name.
+        fresh: all its weights are.
         changes: further settings of its configuration.
 
     Raises :class:`UserError` for weights of another architecture.
@@ -113,30 +122,59 @@ def load_external(folder: Path | str, auto_class: str, *, dropout: float | None 
     import torch
     import transformers
 
-    tokenizer = load_tokenizer(folder)
+    tokenizer, auto = load_tokenizer(folder), getattr(transformers, auto_class)
     try:
+        saved = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **changes)
         for name, value in vars(config).items() if dropout is not None else ():
-            if "drop" in name and type(value) is float:
+            if "drop" in name and type(value) is float and name not in changes:
                 setattr(config, name, dropout)
-        config.pad_token_id = pad_token(tokenizer)
-        model, info = getattr(transformers, auto_class).from_pretrained(
-            folder, config=config, use_safetensors=True, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        config.pad_token_id, config.dtype = pad_token(tokenizer), torch.float32
+        if fresh:
+            return auto.from_config(config)
+        model, info = auto.from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     except Exception as error:  # whatever a damaged or foreign file makes the libraries raise
         raise UserError(f"{folder} cannot be loaded as {auto_class}: {first_line(error)}", expected="a model of that kind") from error
+    _check_weights(model, info, folder, swapped="SequenceClassification" in auto_class)
+    if saved.id2label != config.id2label:
+        _swap_head(model, auto.from_config(config))
+    return model
+
+
+def _check_weights(model: Any, info: dict[str, Any], folder: Path | str, *, swapped: bool) -> None:
+    """Raises :class:`UserError` where too many tensors of the body are not in the folder, or of another shape.
+
+    Args:
+        info: what loading told.
+        swapped: whether the head may be fresh.
+    """
+    lacking = [*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])]
     own = [name for name in model.state_dict() if name.startswith(f"{model.base_model_prefix}.")]
-    body = [name for name in info["missing_keys"] if name in own]
-    head = [] if "SequenceClassification" in auto_class else [name for name in info["missing_keys"] if name not in body]
-    if len(body) > MOST_MISSING * len(own) or head:
+    body = [name for name in lacking if name in own]
+    head = [] if swapped else [name for name in lacking if name not in body]
+    misshapen = any(name in own for name, *_ in info["mismatched_keys"])
+    if len(body) > MOST_MISSING * len(own) or head or misshapen:
         raise UserError(
             f"{folder} holds weights of another architecture: {len(body + head)} are missing, {(body + head)[0]} among them",
             expected=f"the weights of {type(model).__name__}, as its config.json says",
         )
-    return model
 
 
-def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External:
+def _swap_head(model: Any, other: Any) -> None:
+    """Everything outside of the body as it is in ``other``."""
+    body = f"{model.base_model_prefix}."
+    model.load_state_dict({name: value for name, value in other.state_dict().items() if not name.startswith(body)}, strict=False)
+
+
+def inspect(name: str, source: str, auto_class: str, *, fresh: bool = False, **changes: Any) -> External:
     """Look at a model from outside. Raises :class:`UserError` as the parts do, and for one that sees the future."""
     folder = find(source)
     model = load_external(folder, auto_class, **changes)
@@ -145,7 +183,8 @@ def inspect(name: str, source: str, auto_class: str, **changes: Any) -> External
         raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")
     count = count_of_model(model)
     head = model.get_output_embeddings().weight.numel() if causal else 0
-    return External(name, str(folder), content_hash(folder), count, 2.0 * (count.non_embedding + head), longest_input(model.config))
+    flops = 2.0 * (count.non_embedding + head)
+    return External(name, str(folder), content_hash(folder), count, flops, longest_input(model.config), fresh)
 
 
 def is_causal(model: Any) -> bool:

@@ -17,6 +17,7 @@ from seqwise.core.errors import UserError
 from seqwise.tasks.task import Feed
 from seqwise.training.carry import CarriedState
 from seqwise.training.checkpoint import load_carried, load_checkpoint, save_checkpoint, weights
+from seqwise.training.finetune import depths, rate_at, shallowest
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
 
@@ -41,6 +42,12 @@ class TrainingConfig(Config):
     """Largest norm of the gradient over all parameters."""
     seed: int = 0
     """Seed of the weights and of dropout."""
+    layer_decay: float = 1.0
+    """The learning rate of a layer as a share of the one above it; 1 for the same everywhere."""
+    unfreezing: float = 0.0
+    """Share of the steps in which layers begin to learn, one after the other from the head down; 0 for all at once."""
+    patience: int | None = None
+    """Evaluations without a better score after which training ends; None for never."""
     accumulation: int = 1
     """Parts that a batch is computed in, one after the other; its gradient is that of the whole."""
     checkpoint_seconds: float = 15.0
@@ -95,7 +102,10 @@ class Trainer:
         carry: CarriedState | None = None,
     ):
         self.feed, self.config, self.folder, self.accelerator, self.clock = feed, config, folder, accelerator, clock
-        optimizer = build_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+        self.depths = depths(model) if config.layer_decay != 1 or config.unfreezing else {}
+        self.head = max(self.depths.values(), default=0)
+        shares = {name: rate_at(depth, self.head, config.layer_decay) for name, depth in self.depths.items()}
+        optimizer = build_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay, shares=shares)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.progress, self.carry = Progress(), carry
@@ -128,7 +138,8 @@ class Trainer:
         config, progress = self.config, self.progress
         factor = learning_rate_factor(progress.step, steps=config.steps, warmup=config.warmup, decay=config.decay)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * factor
+            group["lr"] = config.learning_rate * factor * group["share"]
+        self._thaw()
         batch = self.feed.batch(progress.step)
         progress.tokens += tokens_of(batch)
         value = sum(self._backward(part, last=last) for part, last in self._parts(batch))
@@ -137,6 +148,19 @@ class Trainer:
         self.optimizer.zero_grad()
         progress.step += 1
         return value if math.isfinite(float(norm)) else math.nan
+
+    def _thaw(self) -> None:
+        """Let those layers learn whose turn it is."""
+        config = self.config
+        if config.unfreezing:
+            lowest = shallowest(self.progress.step, steps=config.steps, unfreezing=config.unfreezing, head=self.head)
+            for name, parameter in self.bare_model.named_parameters():
+                parameter.requires_grad_(self.depths[name] >= lowest)
+
+    def _out_of_patience(self) -> bool:
+        """Whether as many evaluations as are waited for have passed since the best one."""
+        curve, best, patience = self.progress.curve, self.progress.best, self.config.patience
+        return bool(patience and best and sum(point["step"] > best["step"] for point in curve) >= patience)
 
     def _parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], bool]]:
         """This process's share of a batch in as many parts as are asked for, and whether each is the last one.
@@ -192,12 +216,12 @@ class Trainer:
             self.best_weights = _copied(self.bare_model)
 
     def run(self, until: int, on_progress: Callable[[Progress], None] = lambda progress: None) -> Progress:
-        """Train up to step ``until``; stop early only when the loss or a score is no longer a number."""
+        """Train up to step ``until``; stop early when the loss or a score is no longer a number, or patience is at an end."""
         config, progress = self.config, self.progress
         every = max(1, config.steps // config.evaluations)
         self.model.train()
         last = saved = self.clock()
-        while progress.step < until and progress.status == "ok":
+        while progress.step < until and progress.status == "ok" and not self._out_of_patience():
             loss = self.step()
             progress.loss_sum += loss
             progress.loss_steps += 1
