@@ -143,7 +143,9 @@ def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Cho
     extended = bool(options.extend_search) and configurations > 1
     longer = {name: dict.fromkeys(("modern", "classic"), REFIT_TIMES * count) for name, count in steps.items()}
     refit_steps = longer if refit.wanted(options) else None
-    return Choice(options.target_parameters or 0, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps)
+    return Choice(
+        options.target_parameters or 0, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps
+    )
 
 
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
