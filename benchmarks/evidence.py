@@ -14,6 +14,7 @@ from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
+from labels import SETS, labels
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
@@ -47,6 +48,7 @@ STEPS: dict[str, Step] = {
     "dates-quick": dates,
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
+    **{f"labels-{name}": functools.partial(labels, name=name) for name in SETS},
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

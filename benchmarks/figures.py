@@ -14,7 +14,7 @@ import numpy as np
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.files import read_json, write_json
 
-OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, "=": operator.eq}
+OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "=": operator.eq}
 
 
 class Skipped(Exception):

@@ -15,7 +15,7 @@ import seqwise
 from seqwise.cli import main
 from tiny import CONFIGURATIONS, REPLICATES, STEPS, sentences, write_csv
 
-VERBS = ("compare", "train", "evaluate", "predict", "generate", "models", "report", "doctor")
+VERBS = ("compare", "train", "evaluate", "predict", "generate", "pretrain", "finetune", "models", "report", "doctor")
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""What pretraining is worth: each shipped model fine-tuned and from fresh weights, with a hundred labels and with more."""
+
+import dataclasses
+from typing import Any
+
+from figures import Bench, Figure, Findings
+from runs import compare
+
+FAMILIES = ("rnn", "lstm", "gru", "transformer")
+LABELS = (100, 500, 2000)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A data set, and how much is spent on each number of labels."""
+
+    train: str
+    test: str | None = None
+    validation: str | None = None
+    text: str = "text"
+    target: str = "label"
+    replicates: int = 6
+    budget: str = "20m"
+
+
+SETS = {
+    "trec": Labelled(train="train.csv", test="test.csv"),
+    "sst2": Labelled(train="train.parquet", validation="validation.parquet", test="test.parquet"),
+    "names": Labelled(train="names.csv", text="name"),
+    "newsgroups20": Labelled(train="train.parquet", test="test.parquet", replicates=3, budget="45m"),
+}
+
+
+def labels(bench: Bench, name: str, models: tuple[str, ...] = FAMILIES) -> Findings:
+    """One data set at every number of labels: one comparison each, in which a family stands twice."""
+    chosen, folder = SETS[name], bench.dataset(name)
+    figures, rows = [], []
+    for count in bench.choose(LABELS, (100,)):
+        run = bench.out / "runs" / f"labels-{name}-{count}"
+        result = compare(
+            str(folder / chosen.train),
+            run,
+            test=chosen.test and folder / chosen.test,
+            validation=chosen.validation and folder / chosen.validation,
+            text=chosen.text,
+            target=chosen.target,
+            from_pretrained=",".join(f"{family}-tiny" for family in models),
+            labels=count,
+            context=256,
+            replicates=bench.choose(chosen.replicates, 2),
+            configurations=bench.choose(2, 1),
+            budget=bench.choose(chosen.budget, "60s"),
+        )
+        for family in models:
+            row = {"labels": count, "family": family} | gain(result, f"{family}-tiny")
+            rows.append(row)
+            figures.append(
+                Figure(
+                    name=f"{family}, {count} labels: {_shown(row['scratch'])} from scratch, {_shown(row['fine-tuned'])} fine-tuned",
+                    value=row["gain"],
+                    unit=result["protocol"]["metric"],
+                    interval=row["ci95"],
+                    spread="95 % interval",
+                    samples=result["protocol"]["replicates"],
+                )
+            )
+            if (family, count) == ("lstm", 100):
+                low = row["ci95"] and row["ci95"][0]
+                figures.append(Figure(name="lower end of the lstm's gain at 100 labels", value=low, wanted="> 0"))
+    return Findings(figures, {"rows": rows})
+
+
+def gain(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """Scores of a model from scratch and fine-tuned, and their difference with its 95 % interval over replicates and test units."""
+    metric = result["protocol"]["metric"]
+    scores = {model["name"]: model["scores"].get(metric) for model in result["models"]}
+    pair = next(pair for pair in result["pairwise"] if {pair["a"], pair["b"]} == {name, f"{name}-scratch"})
+    sign = 1 if pair["a"] == name else -1
+    ends = pair["ci95"] and sorted(sign * end for end in pair["ci95"])
+    return {
+        "scratch": scores[f"{name}-scratch"],
+        "fine-tuned": scores[name],
+        "gain": None if pair["difference"] is None else sign * pair["difference"],
+        "ci95": ends and tuple(ends),
+    }
+
+
+def _shown(score: dict[str, Any] | None) -> str:
+    return f"{score['mean']:.3f}" if score else "failed"
