@@ -100,7 +100,7 @@ class Options(Request, Config):
             found = {float(part) for part in (self.data_fractions or "").split(",") if part.strip()}
         except ValueError:
             found = {math.nan}
-        if not all(0 < share <= 1 or share.is_integer() for share in found):
+        if not all(0 < share <= 1 or (share > 1 and share.is_integer()) for share in found):
             raise UserError(
                 f"--data-fractions '{self.data_fractions}' is not possible",
                 expected="shares above 0 up to 1, as in 0.1,0.3,1, or numbers of examples, as in 50,100,500",
