@@ -24,6 +24,7 @@ ORDER = (
     "training",
     "comparison",
     "pretraining",
+    "claims",
     "predictor",
     "generator",
     "api",

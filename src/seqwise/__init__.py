@@ -18,6 +18,7 @@ _PUBLIC = {
     "predict": "seqwise.api",
     "pretrain": "seqwise.api",
     "finetune": "seqwise.api",
+    "claims": "seqwise.api",
     "generate": "seqwise.api",
     "load": "seqwise.api",
     "SeqwiseConfig": "seqwise.models.config",

@@ -225,6 +225,31 @@ def pretrain(
     return run_pretraining(checked, out=str(out) if out else None, console=console or Console(stderr=True), command=told)
 
 
+def claims(
+    *names: str,
+    tier: str = "smoke",
+    out: str | Path | None = None,
+    workers: int | None = None,
+    console: "Console | None" = None,
+    command: str | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Measure claims about RNN, LSTM and Transformer again; returns the folder, with ``claims.html``, and ``claims.json``.
+
+    Args:
+        names: of the claims; all where none is named.
+        tier: "smoke", "standard" or "long".
+
+    Raises :class:`UserError` for an unknown claim or tier.
+    """
+    from rich.console import Console
+
+    from seqwise.claims.run import run_claims
+
+    quiet_libraries()
+    told = command or f"seqwise.claims({', '.join(map(repr, names))}, tier={tier!r})"
+    return run_claims(names, tier, out=str(out) if out else None, workers=workers, console=console or Console(stderr=True), command=told)
+
+
 def load(source: str | Path) -> tuple[Any, Any]:
     """Model and tokenizer from a run folder or a model folder."""
     from seqwise.predictor import load_model

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from seqwise.cli import compare, doctor, evaluate, finetune, generate, models, predict, pretrain, report, train
+from seqwise.cli import claims, compare, doctor, evaluate, finetune, generate, models, predict, pretrain, report, train
 from seqwise.core.errors import UserError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (compare, train, evaluate, predict, generate, pretrain, finetune, models, report, doctor):
+for verb in (compare, train, evaluate, predict, generate, pretrain, finetune, claims, models, report, doctor):
     app.command(name=verb.__name__.rpartition(".")[2], short_help=verb.__doc__.partition(": ")[2].rstrip("."))(verb.command)
 
 

@@ -92,16 +92,17 @@ class LocalEngine:
     Args:
         workers: processes at a time.
         threads: threads of each.
+        entry: what a process runs, with the folder, the job and the threads; trials of a comparison where nothing is named.
     """
 
-    def __init__(self, workers: int, threads: int = 1):
-        self.workers, self.threads = workers, threads
+    def __init__(self, workers: int, threads: int = 1, entry: Callable[[str, Job, int], None] | None = None):
+        self.workers, self.threads, self.entry = workers, threads, entry
         self.context = start_server(threads)
 
     def _start(self, folder: RunFolder, job: Job) -> ForkServerProcess:
         from seqwise.comparison.trial import run_job
 
-        process = self.context.Process(target=run_job, args=(str(folder.path), job, self.threads), daemon=True)
+        process = self.context.Process(target=self.entry or run_job, args=(str(folder.path), job, self.threads), daemon=True)
         with hidden_main():
             process.start()
         return process

@@ -1,0 +1,12 @@
+"""The document's claims, each an experiment that can fail: one file each, one rule for all."""
+
+from seqwise.core.registry import Registry
+
+CLAIMS = Registry(
+    "claim",
+    {
+        "position": "seqwise.claims.position:Position",
+        "vanishing-gradient": "seqwise.claims.vanishing_gradient:VanishingGradient",
+    },
+)
+"""In the order of running and showing."""

@@ -1,0 +1,108 @@
+"""The page of claims: the document's table measured again, then each claim with its rules, numbers, pictures and sources."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqwise.claims.clause import UNRUN, UNTESTABLE
+from seqwise.report import numbers
+from seqwise.report.document import Block, Callout, Cell, Code, Column, Details, Document, Paragraph, Section, Table
+from seqwise.report.html import render
+
+KINDS = {"supported": "good", "contradicted": "warning", "mixed": "note", "undecided": "note", UNTESTABLE: "note", UNRUN: "note"}
+NAMES = {"rnn": "RNN", "lstm": "LSTM", "transformer": "Transformer"}
+
+
+def render_claims(result: Mapping[str, Any], pictures: Mapping[str, tuple[Block, ...]]) -> str:
+    """``claims.html`` from ``claims.json`` and the pictures of each claim."""
+    run = [claim for claim in result["claims"] if claim["verdict"] != UNRUN]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in run) for verdict in KINDS}
+    told = numbers.listed([f"{count} {verdict}" for verdict, count in counts.items() if count]) or "nothing yet"
+    environment = result["environment"]
+    subtitle = f"Tier {result['tier']} on {environment['cpu']}, {environment['cores']} cores: {told}."
+    sections = (_table(result), *(_claim(claim, pictures.get(claim["id"], ()), result) for claim in run), _rest(result))
+    footer = "Made by seqwise from claims.json beside this file, which holds every number shown here."
+    return render(Document("RNN, LSTM, Transformer: what the claims come to", subtitle, tuple(s for s in sections if s.blocks), footer))
+
+
+def _table(result: Mapping[str, Any]) -> Section:
+    columns = (Column("feature"), *(Column(name, wide=True) for name in NAMES.values()), Column("verdict"))
+    rows = tuple(
+        (
+            Cell(row["feature"], strong=True),
+            *(Cell(row[family], note=f"document: {row['document'][family]}") for family in NAMES),
+            Cell(row["verdict"], strong=row["verdict"] in ("supported", "contradicted")),
+        )
+        for row in result["table"]
+    )
+    intro = "The document's table, measured again here. Under each figure stands what the document says."
+    return Section("table", "The table, measured", intro, (Table(columns, rows, sortable=False),))
+
+
+def _claim(claim: Mapping[str, Any], pictures: tuple[Block, ...], result: Mapping[str, Any]) -> Section:
+    blocks: list[Block] = [Callout(KINDS[claim["verdict"]], claim["verdict"], claim["summary"])]
+    blocks += [_clauses(claim), *pictures]
+    if claim["published"]:
+        blocks.append(_published(claim))
+    blocks.append(Details("Every measurement", (_measurements(claim),)))
+    blocks.append(Details("Run it again", (Code(f"seqwise claims {claim['id']} --tier {result['tier']}"),)))
+    return Section(claim["id"], numbers.capital(claim["id"].replace("-", " ")), f"{claim['statement']} ({claim['source']})", tuple(blocks))
+
+
+def _clauses(claim: Mapping[str, Any]) -> Table:
+    columns = (Column("clause", wide=True), Column("holds where"), Column("measured", "right"), Column("of"), Column("verdict"))
+    rows = tuple(
+        (clause["statement"], _rule(clause), _value(clause), _scope(clause), Cell(clause["verdict"], strong=True))
+        for clause in claim["clauses"]
+    )
+    return Table(columns, rows, "Each clause was written down with its threshold before it was measured.", sortable=False)
+
+
+def _rule(clause: Mapping[str, Any]) -> str:
+    threshold = clause["threshold"]
+    if isinstance(threshold, list):
+        return f"{clause['effect']} is from {numbers.number(threshold[0])} to {numbers.number(threshold[1])} {clause['unit']}"
+    return f"{clause['effect']} is {clause['direction']} {numbers.number(threshold)} {clause['unit']}"
+
+
+def _scope(clause: Mapping[str, Any]) -> str:
+    return clause["scope"] + (
+        f"; {clause['untestable']}" if clause["untestable"] else "; a pilot was known" if clause["pilot_seen"] else ""
+    )
+
+
+def _value(told: Mapping[str, Any]) -> Cell:
+    if told["value"] is None:
+        return Cell(numbers.MISSING)
+    ends = told["ci95"]
+    return Cell(
+        numbers.number(told["value"]), told["value"], note=f"({numbers.number(ends[0])} to {numbers.number(ends[1])})" if ends else ""
+    )
+
+
+def _published(claim: Mapping[str, Any]) -> Table:
+    rows = tuple(
+        (figure["value"], figure["source"] + ("" if figure["read"] else " (not read at the source)")) for figure in claim["published"]
+    )
+    return Table((Column("published", wide=True), Column("source", wide=True)), rows, sortable=False)
+
+
+def _measurements(claim: Mapping[str, Any]) -> Table:
+    columns = (
+        Column("model"),
+        Column("quantity", wide=True),
+        Column("at"),
+        Column("value", "right"),
+        Column("unit"),
+        Column("samples", "right"),
+    )
+    rows = tuple(
+        (m["model"], m["quantity"], ", ".join(f"{key} {value}" for key, value in m["at"].items()), _value(m), m["unit"], str(m["seeds"]))
+        for m in claim["measurements"]
+    )
+    return Table(columns, rows)
+
+
+def _rest(result: Mapping[str, Any]) -> Section:
+    left = [claim["id"] for claim in result["claims"] if claim["verdict"] == UNRUN]
+    text = f"Not run in this tier: {numbers.listed(left)}." if left else ""
+    return Section("rest", "What was not run", "", (Paragraph(text),) if left else ())

@@ -1,0 +1,189 @@
+"""Vanishing gradients: how fast the gradient fades with distance, in closed form and in whole layers."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.claims.clause import Clause
+from seqwise.claims.estimates import exactly, mean_of, paired_difference
+from seqwise.claims.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
+from seqwise.report import numbers
+from seqwise.report.charts import Point, Series, line_chart
+from seqwise.report.document import Block, Figure, Style
+from seqwise.report.svg import Axis
+
+WIDTH, LENGTH, BATCH, FIRST, LAST = 64, 80, 8, 5, 60
+BIASES, RADII = (0.0, 1.0, 2.0, 5.0), (0.5, 0.9, 1.0, 1.2)
+SEEDS = {"smoke": 10, "standard": 20, "long": 50}
+LAYERS: Mapping[str, Callable[[], Layer]] = {
+    "rnn": lambda: recurrent("rnn", WIDTH),
+    "lstm, as torch begins": lambda: recurrent("lstm", WIDTH),
+    "lstm, forget bias 0": lambda: recurrent("lstm", WIDTH, bias=0.0),
+    "lstm, forget bias 1": lambda: recurrent("lstm", WIDTH, bias=1.0),
+    "lstm, forget bias 2": lambda: recurrent("lstm", WIDTH, bias=2.0),
+    "gru": lambda: recurrent("gru", WIDTH),
+    "transformer": lambda: transformer(WIDTH),
+}
+STYLES = {name: Style(index % 8, index % 8, "" if "lstm" in name else "6 3") for index, name in enumerate(LAYERS)}
+
+
+class VanishingGradient(Claim):
+    id = "vanishing-gradient"
+    source = "reason 2; table row: vanishing gradient"
+    statement = "Gradients vanish in RNNs, less so in LSTMs, whose gates help, and not at all in Transformers."
+    clauses = (
+        Clause(
+            statement="Through an LSTM's cell alone, a gradient fades by the forget gate, sigmoid(bias), in every step",
+            scope="exact",
+            effect="largest relative deviation of the measured slope from ln sigmoid(bias), biases 0, 1, 2, 5",
+            unit="",
+            threshold=0.01,
+            direction="below",
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="Through a linear RNN with an orthogonal matrix times rho, it changes by rho in every step",
+            scope="exact",
+            effect="largest deviation of the measured slope from ln rho, rho .5, .9, 1, 1.2",
+            unit="per step",
+            threshold=0.01,
+            direction="below",
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="In an RNN as it begins, gradients vanish",
+            scope="this data",
+            effect="slope of ln gradient norm over steps back",
+            unit="per step",
+            threshold=-0.1,
+            direction="below",
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="In an LSTM as torch begins it they fade more slowly than in the RNN",
+            scope="this data",
+            effect="difference of the slopes, LSTM - RNN",
+            unit="per step",
+            threshold=0.0,
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="Gates alone are enough: in an LSTM as torch begins it they do not vanish",
+            scope="this data",
+            effect="slope of ln gradient norm over steps back",
+            unit="per step",
+            threshold=-0.1,
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="A forget bias of 1 slows the fading further",
+            scope="this data",
+            effect="difference of the slopes, bias 1 - as torch begins",
+            unit="per step",
+            threshold=0.0,
+            pilot_seen=True,
+        ),
+        Clause(
+            statement="In a Transformer nothing fades with distance",
+            scope="this data",
+            effect="slope of ln gradient norm over steps back",
+            unit="per step",
+            threshold=(-0.01, 0.01),
+            direction="within",
+            pilot_seen=True,
+        ),
+    )
+    published = (
+        Published(
+            value="sufficient for vanishing: largest singular value below 1/gamma, gamma = 1 for tanh",
+            source="Pascanu et al. 2013, arXiv:1211.5063",
+        ),
+        Published(value="forget bias 1 closes the gap between LSTM and GRU", source="Jozefowicz et al. 2015", read=False),
+    )
+    seconds: ClassVar = {"smoke": 35.0, "standard": 60.0, "long": 120.0}
+
+    def experiments(self, tier: str) -> Iterable[Experiment]:
+        exact = [Experiment(part="cell", settings={"bias": bias}) for bias in BIASES]
+        exact += [Experiment(part="linear", settings={"rho": rho}) for rho in RADII]
+        return exact + [Experiment(part="layers", seed=seed) for seed in range(SEEDS[tier])]
+
+    def run(self, experiment: Experiment) -> dict[str, Any]:
+        if experiment.part == "cell":
+            return {"slope": cell_path_slope(experiment.settings["bias"])}
+        if experiment.part == "linear":
+            return {"slope": linear_path_slope(experiment.settings["rho"], experiment.seed)}
+        return {name: _faded(build, experiment.seed) for name, build in LAYERS.items()}
+
+    def judge(self, results: Sequence[Result]) -> Judged:
+        slopes = {name: [slope(row, FIRST, LAST) for row in values_of(results, "layers", name)] for name in LAYERS}
+        cell = [abs(value / _log_sigmoid(bias) - 1) for bias in BIASES for value in values_of(results, "cell", "slope", bias=bias)]
+        linear = [abs(value - math.log(rho)) for rho in RADII for value in values_of(results, "linear", "slope", rho=rho)]
+        rnn, lstm, biased = (slopes[name] for name in ("rnn", "lstm, as torch begins", "lstm, forget bias 1"))
+        estimates = [
+            exactly(max(cell)) if len(cell) == len(BIASES) else None,
+            exactly(max(linear)) if len(linear) == len(RADII) else None,
+            mean_of(rnn),
+            paired_difference(lstm, rnn),
+            mean_of(lstm),
+            paired_difference(biased, lstm),
+            mean_of(slopes["transformer"]),
+        ]
+        measured = [
+            Measured(
+                model=name,
+                quantity="slope of ln gradient norm",
+                unit="per step",
+                estimate=mean_of(values),
+                at={"steps back": f"{FIRST}-{LAST}"},
+            )
+            for name, values in slopes.items()
+        ]
+        shown = {name: f"{mean_of(values).value:.3g}" if values else "not measured" for name, values in slopes.items()}
+        summary = (
+            f"Per step back ln of the gradient norm changes by {shown['rnn']} in the RNN, {shown['lstm, as torch begins']} in the LSTM as torch"
+            f" begins it, {shown['lstm, forget bias 1']} with a forget bias of 1 and {shown['transformer']} in the Transformer."
+        )
+        cells = {
+            "rnn": f"{shown['rnn']} per step",
+            "lstm": f"{shown['lstm, as torch begins']}; bias 1: {shown['lstm, forget bias 1']}",
+            "transformer": f"{shown['transformer']} per step",
+        }
+        return Judged(estimates, measured, summary, {"Vanishing gradient": cells})
+
+    def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
+        """ln of the gradient norm against distance, mean over seeds."""
+        rows = {name: values_of(results, "layers", name) for name in LAYERS}
+        series = [
+            Series(name, STYLES[name], tuple(Point(k, _mean(values, k) / math.log(10)) for k in range(0, LAST + 1, 5)))
+            for name, values in rows.items()
+            if values
+        ]
+        if not series:
+            return ()
+        title = "Gradient that is left, by distance, before training"
+        drawn = line_chart(
+            title,
+            "log10 of the gradient norm against steps back",
+            series,
+            Axis("steps back", numbers.number),
+            Axis("log10 of gradient norm", numbers.number),
+        )
+        return (Figure(title, drawn, legend=tuple((one.label, one.style) for one in series)),)
+
+
+def _mean(rows: Sequence[Sequence[float]], k: int) -> float:
+    return sum(row[k] for row in rows) / len(rows)
+
+
+def _log_sigmoid(value: float) -> float:
+    return -math.log1p(math.exp(-value))
+
+
+def _faded(build: Callable[[], Layer], seed: int) -> list[float]:
+    """ln norms (LENGTH,) of one layer as it begins, on random inputs."""
+    torch.manual_seed(seed)
+    layer = build()
+    return log_norms(layer, torch.randn(BATCH, LENGTH, WIDTH), torch.randn(WIDTH)).tolist()
