@@ -5,6 +5,7 @@ from seqwise.core.registry import Registry
 CLAIMS = Registry(
     "claim",
     {
+        "inference-speed": "seqwise.claims.inference_speed:InferenceSpeed",
         "position": "seqwise.claims.position:Position",
         "vanishing-gradient": "seqwise.claims.vanishing_gradient:VanishingGradient",
     },

@@ -78,7 +78,7 @@ class Clause(Config):
 
         An exact quantity is its own interval; one that varies and has none decides nothing.
         """
-        if not self.testable:
+        if not self.testable or (self.scope == "this GPU" and estimate is None):
             return UNTESTABLE
         if estimate is None:
             return UNRUN

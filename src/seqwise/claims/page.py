@@ -25,7 +25,7 @@ def render_claims(result: Mapping[str, Any], pictures: Mapping[str, tuple[Block,
 
 
 def _table(result: Mapping[str, Any]) -> Section:
-    columns = (Column("feature"), *(Column(name, wide=True) for name in NAMES.values()), Column("verdict"))
+    columns = (Column("feature"), *(Column(name, wide=True) for name in NAMES.values()), Column("verdict", wide=True))
     rows = tuple(
         (
             Cell(row["feature"], strong=True),
@@ -49,7 +49,13 @@ def _claim(claim: Mapping[str, Any], pictures: tuple[Block, ...], result: Mappin
 
 
 def _clauses(claim: Mapping[str, Any]) -> Table:
-    columns = (Column("clause", wide=True), Column("holds where"), Column("measured", "right"), Column("of"), Column("verdict"))
+    columns = (
+        Column("clause", wide=True),
+        Column("holds where", wide=True),
+        Column("measured", "right"),
+        Column("of", wide=True),
+        Column("verdict", wide=True),
+    )
     rows = tuple(
         (clause["statement"], _rule(clause), _value(clause), _scope(clause), Cell(clause["verdict"], strong=True))
         for clause in claim["clauses"]
