@@ -5,6 +5,7 @@ from seqwise.core.registry import Registry
 CLAIMS = Registry(
     "claim",
     {
+        "architecture": "seqwise.claims.architecture:Architecture",
         "training-speed": "seqwise.claims.training_speed:TrainingSpeed",
         "inference-speed": "seqwise.claims.inference_speed:InferenceSpeed",
         "position": "seqwise.claims.position:Position",
