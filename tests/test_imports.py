@@ -24,7 +24,7 @@ ORDER = (
     "training",
     "comparison",
     "pretraining",
-    "claims",
+    "textbook",
     "predictor",
     "generator",
     "api",

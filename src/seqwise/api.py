@@ -243,7 +243,7 @@ def claims(
     """
     from rich.console import Console
 
-    from seqwise.claims.run import run_claims
+    from seqwise.textbook.run import run_claims
 
     quiet_libraries()
     told = command or f"seqwise.claims({', '.join(map(repr, names))}, tier={tier!r})"

@@ -34,7 +34,7 @@ def command(
 
 
 def _list() -> None:
-    from seqwise.claims import CLAIMS
+    from seqwise.textbook import CLAIMS
 
     for name in CLAIMS:
         print(

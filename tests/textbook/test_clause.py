@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqwise.claims.clause import DECIDED, UNRUN, UNTESTABLE, Clause, Estimate, verdict_of
+from seqwise.textbook.clause import DECIDED, UNRUN, UNTESTABLE, Clause, Estimate, verdict_of
 from seqwise.core.errors import UserError
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.claims.clause import Clause
-from seqwise.claims.estimates import exactly, median_of, ratio_of_medians
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 from seqwise.kernels.gru.reference import gru
 from seqwise.kernels.lstm.reference import lstm
 from seqwise.kernels.rnn.reference import rnn

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import stats
 
-from seqwise.claims.clause import Estimate
+from seqwise.textbook.clause import Estimate
 
 RESAMPLES = 2_000
 

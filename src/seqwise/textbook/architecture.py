@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Result, values_of
-from seqwise.claims.clause import Clause
-from seqwise.claims.estimates import exactly, paired_difference
-from seqwise.claims.gradients import log_norms, slope
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, paired_difference
+from seqwise.textbook.gradients import log_norms, slope
 from seqwise.kernels.lstm.reference import lstm
 from seqwise.models.accounting import state_bytes
 from seqwise.models.backbone import SeqwiseModel

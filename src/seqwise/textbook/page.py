@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.claims.clause import UNRUN, UNTESTABLE
+from seqwise.textbook.clause import UNRUN, UNTESTABLE
 from seqwise.report import numbers
 from seqwise.report.document import Block, Callout, Cell, Code, Column, Details, Document, Paragraph, Section, Table
 from seqwise.report.html import render

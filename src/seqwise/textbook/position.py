@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.claims.clause import Clause, Estimate
-from seqwise.claims.estimates import exactly
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.textbook.clause import Clause, Estimate
+from seqwise.textbook.estimates import exactly
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
 

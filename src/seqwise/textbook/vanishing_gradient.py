@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.claims.clause import Clause
-from seqwise.claims.estimates import exactly, mean_of, paired_difference
-from seqwise.claims.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, mean_of, paired_difference
+from seqwise.textbook.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
 from seqwise.report import numbers
 from seqwise.report.charts import Point, Series, line_chart
 from seqwise.report.document import Block, Figure, Style

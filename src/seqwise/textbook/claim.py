@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from seqwise.claims.clause import UNRUN, Clause, Estimate, verdict_of
+from seqwise.textbook.clause import UNRUN, Clause, Estimate, verdict_of
 from seqwise.core.config import Config
 from seqwise.report.document import Block
 

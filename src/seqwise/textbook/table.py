@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqwise.claims.clause import UNRUN, verdict_of
+from seqwise.textbook.clause import UNRUN, verdict_of
 
 FAMILIES = ("rnn", "lstm", "transformer")
 

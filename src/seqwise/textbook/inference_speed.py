@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqwise.claims.claim import Claim, Experiment, Judged, Measured, Published, Result
-from seqwise.claims.clause import Clause
-from seqwise.claims.estimates import exactly, median_of, ratio_of_medians
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.models.accounting import count_parameters, state_bytes
@@ -221,6 +221,8 @@ class InferenceSpeed(Claim):
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Milliseconds per token against context."""
+        if not results:
+            return ()
         (_, found), *_ = results
         series = [Series(name, STYLES[name], _points(rows)) for name, rows in found["token"].items()]
         title = "The next token, by context"

@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from seqwise.claims import CLAIMS
-from seqwise.claims.claim import TIERS, Claim, Experiment, Result
-from seqwise.claims.table import measured_table
+from seqwise.textbook import CLAIMS
+from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
+from seqwise.textbook.table import measured_table
 from seqwise.comparison.engine import LocalEngine, State
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.config import fingerprint
@@ -107,7 +107,7 @@ class ClaimsRun:
 
     def told(self) -> dict[str, Any]:
         """``claims.json`` as far as it goes, on disk with its page."""
-        from seqwise.claims.page import render_claims
+        from seqwise.textbook.page import render_claims
 
         results = {name: results_of(self.folder, CLAIMS[name](), self.tier) for name in CLAIMS}
         claims = [CLAIMS[name]().told(results[name], self.spent(name)) for name in CLAIMS]

@@ -1,0 +1,15 @@
+"""The document's claims, each an experiment that can fail: one file each, one rule for all."""
+
+from seqwise.core.registry import Registry
+
+CLAIMS = Registry(
+    "claim",
+    {
+        "architecture": "seqwise.textbook.architecture:Architecture",
+        "training-speed": "seqwise.textbook.training_speed:TrainingSpeed",
+        "inference-speed": "seqwise.textbook.inference_speed:InferenceSpeed",
+        "position": "seqwise.textbook.position:Position",
+        "vanishing-gradient": "seqwise.textbook.vanishing_gradient:VanishingGradient",
+    },
+)
+"""In the order of running and showing."""
