@@ -8,6 +8,8 @@ CLAIMS = Registry(
         "architecture": "seqwise.textbook.architecture:Architecture",
         "training-speed": "seqwise.textbook.training_speed:TrainingSpeed",
         "inference-speed": "seqwise.textbook.inference_speed:InferenceSpeed",
+        "scaling": "seqwise.textbook.scaling:Scaling",
+        "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
         "position": "seqwise.textbook.position:Position",
         "vanishing-gradient": "seqwise.textbook.vanishing_gradient:VanishingGradient",
     },

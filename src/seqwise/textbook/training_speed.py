@@ -64,7 +64,9 @@ LAYERS: Mapping[str, Callable[[int], Layer]] = {
     "lstm, loop in Python": lambda size: looped("lstm", size),
     "transformer": transformer,
 }
-STYLES = {name: Style(index, index, {"transformer": "7 4", "lstm, loop in Python": "2 3"}.get(name, "")) for index, name in enumerate(LAYERS)}
+STYLES = {
+    name: Style(index, index, {"transformer": "7 4", "lstm, loop in Python": "2 3"}.get(name, "")) for index, name in enumerate(LAYERS)
+}
 
 
 def milliseconds(layer: Layer, length: int) -> float:
@@ -164,9 +166,18 @@ class TrainingSpeed(Claim):
         ),
     )
     published = (
-        Published(value="RTX 3090, equal parameters: a Transformer reads 2.5 (19 M) to 7.0 (706 M) times the tokens of a quasi-LSTM", source="Stanic et al. 2023 (Languini), arXiv:2309.11197"),
-        Published(value="minGRU, minLSTM: 175 and 235 times faster than GRU and LSTM at length 512 (T4)", source="Feng et al. 2024, arXiv:2410.01201"),
-        Published(value="an mLSTM of 4,096 units: three epochs of 40 GB of text in 4 hours on 128 V100", source="Puri et al. 2018, arXiv:1808.01371"),
+        Published(
+            value="RTX 3090, equal parameters: a Transformer reads 2.5 (19 M) to 7.0 (706 M) times the tokens of a quasi-LSTM",
+            source="Stanic et al. 2023 (Languini), arXiv:2309.11197",
+        ),
+        Published(
+            value="minGRU, minLSTM: 175 and 235 times faster than GRU and LSTM at length 512 (T4)",
+            source="Feng et al. 2024, arXiv:2410.01201",
+        ),
+        Published(
+            value="an mLSTM of 4,096 units: three epochs of 40 GB of text in 4 hours on 128 V100",
+            source="Puri et al. 2018, arXiv:1808.01371",
+        ),
     )
     seconds: ClassVar = {"smoke": 40.0, "standard": 240.0, "long": 900.0}
     alone = True
@@ -197,7 +208,9 @@ class TrainingSpeed(Claim):
         chain = {name: exactly(values[0]) if values else None for name, values in chains.items()}
         estimates = [ratio, ratio, simple, chain["lstm"], chain["transformer"], None, None]
         measured = [
-            Measured(model=name, quantity="step of 2,048 tokens", unit="ms", estimate=median_of(found[name], rng=rng), at={"length": length})
+            Measured(
+                model=name, quantity="step of 2,048 tokens", unit="ms", estimate=median_of(found[name], rng=rng), at={"length": length}
+            )
             for length, found in sorted(times.items())
             for name in LAYERS
         ]
