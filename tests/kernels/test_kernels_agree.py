@@ -104,7 +104,7 @@ def test_writing_into_the_output_spoils_no_gradient_silently(recurrence, name):
     x, state, *weights = inputs(recurrence, 2, 4, 3, 3)
     y, _ = KERNELS[recurrence][name](x, state, *weights)
     if name in ("batched", "scan"):
-        with pytest.raises(RuntimeError, match="modified (by an )?inplace"):
+        with pytest.raises(RuntimeError, match=r"modified (by an )?inplace"):
             y.mul_(2).sum().backward()
         return
     expected, _ = KERNELS[recurrence]["reference"](x, state, *weights)
