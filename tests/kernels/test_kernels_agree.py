@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from seqwise.core.errors import UserError
 from seqwise.kernels import KERNELS, backend, fastest, kernel
 
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3, "minlstm": 3, "mingru": 2}
+STATES = {"rnn": 1, "lstm": 2, "gru": 1, "minlstm": 1, "mingru": 1}
+TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 ALL = [(recurrence, name) for recurrence, table in KERNELS.items() for name in table]
 FAST = [(recurrence, name) for recurrence, name in ALL if name != "reference"]
 
@@ -22,7 +23,8 @@ def inputs(recurrence, batch, length, width, units, dtype=torch.float64, seed=0)
 
     rows = GATES[recurrence] * units
     state = tuple(draw(batch, units) for _ in range(STATES[recurrence]))
-    return draw(batch, length, width), state, draw(rows, width), draw(rows, units), draw(rows), draw(rows)
+    weights = (draw(rows, width), draw(rows, units), draw(rows), draw(rows)) if recurrence in TORCH else (draw(rows, width), draw(rows))
+    return draw(batch, length, width), state, *weights
 
 
 def values_and_gradients(run, x, state, *weights):
@@ -101,18 +103,18 @@ def test_a_frozen_input_needs_no_gradient(recurrence, name):
 def test_writing_into_the_output_spoils_no_gradient_silently(recurrence, name):
     x, state, *weights = inputs(recurrence, 2, 4, 3, 3)
     y, _ = KERNELS[recurrence][name](x, state, *weights)
-    if name == "batched":
-        with pytest.raises(RuntimeError, match="modified inplace"):
-            y.mul_(2)
+    if name in ("batched", "scan"):
+        with pytest.raises(RuntimeError, match=r"modified (by an )?inplace"):
+            y.mul_(2).sum().backward()
         return
     expected, _ = KERNELS[recurrence]["reference"](x, state, *weights)
     got = torch.autograd.grad(y.mul_(2).sum(), weights)
     torch.testing.assert_close(got, torch.autograd.grad((expected * 2).sum(), weights))
 
 
-@pytest.mark.parametrize("recurrence", list(KERNELS))
+@pytest.mark.parametrize("recurrence", list(TORCH))
 def test_reference_equals_torch(recurrence):
-    layer = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[recurrence](3, 5, batch_first=True).double()
+    layer = TORCH[recurrence](3, 5, batch_first=True).double()
     x, state, *_ = inputs(recurrence, 2, 6, 3, 5)
     hidden = tuple(s.unsqueeze(0) for s in state)
     expected, final = layer(x, hidden if recurrence == "lstm" else hidden[0])
@@ -136,3 +138,28 @@ def test_an_unknown_backend_is_an_error():
 def test_prediction_uses_the_native_kernel():
     with torch.no_grad():
         assert fastest("gru", torch.zeros(1, 1, 1)) == "native"
+
+
+@pytest.mark.parametrize("recurrence", ["minlstm", "mingru"])
+def test_the_minimal_ones_are_scanned_also_without_gradients(recurrence):
+    with torch.no_grad():
+        assert fastest(recurrence, torch.zeros(1, 1, 1)) == "scan"
+
+
+def test_a_gate_that_keeps_nothing_and_one_that_keeps_all():
+    """Gates of minGRU saturated by their bias: h is n, or stays what it was."""
+    x, h = torch.randn(2, 5, 3, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
+    weight = torch.cat((torch.zeros(4, 3), torch.randn(4, 3))).double()
+    for bias, expected in ((800.0, x @ weight[4:].T), (-800.0, h.unsqueeze(1).expand(2, 5, 4))):
+        y, (final,) = KERNELS["mingru"]["scan"](x, (h,), weight, torch.tensor([bias] * 4 + [0.0] * 4).double())
+        torch.testing.assert_close(y, expected)
+        assert torch.equal(final, y[:, -1])
+
+
+def test_gates_of_minlstm_that_both_vanish_share_what_there_is():
+    """exp(-200) is zero in float32; the shares of two such gates are not 0 / 0."""
+    x, h, weight = torch.zeros(1, 3, 1), torch.ones(1, 2), torch.zeros(6, 1)
+    bias = torch.tensor([-200.0, -200.0, -200.0, -203.0, 0.0, 0.0])
+    y, _ = KERNELS["minlstm"]["scan"](x, (h,), weight, bias)
+    kept = torch.tensor([1 / 2, 1 / (1 + torch.e**3)])
+    torch.testing.assert_close(y[0], torch.stack([kept, kept**2, kept**3]))

@@ -62,8 +62,18 @@ def test_the_initialisation_law():
     assert torch.equal(model.norm.weight, torch.ones(64))
 
 
-def test_loading_initialises_nothing_anew(tmp_path):
-    model = SeqwiseForSequenceClassification(SeqwiseConfig(layer_types=["lstm", "gru"]))
+def test_the_forget_gate_of_minlstm_starts_like_that_of_the_lstm():
+    torch.manual_seed(0)
+    config = SeqwiseConfig(hidden_size=64, layer_types=["minlstm", "mingru"], bidirectional=True, forget_bias=2.0)
+    minlstm, mingru = (layer.mixer for layer in SeqwiseModel(config).layers)
+    assert minlstm.bias_ih_l0_reverse.tolist() == [0.0] * 32 + [2.0] * 32 + [0.0] * 32
+    assert not mingru.bias_ih_l0.any()
+    assert minlstm.weight_ih_l0.std().item() == pytest.approx(1 / 8, rel=0.05)
+
+
+@pytest.mark.parametrize("mixers", [["lstm", "gru"], ["minlstm", "mingru"]])
+def test_loading_initialises_nothing_anew(tmp_path, mixers):
+    model = SeqwiseForSequenceClassification(SeqwiseConfig(layer_types=mixers))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
     model.save_pretrained(tmp_path)

@@ -16,7 +16,7 @@ from seqwise.comparison.entries import best_replicate
 from seqwise.comparison.finals import Finals, TestData, complete_replicates, read_finals
 from seqwise.comparison.flips import flips, read_other
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.make_plan import make_plan
+from seqwise.comparison.make_plan import make_plan, splits_of
 from seqwise.comparison.options import Options
 from seqwise.comparison.page import render_report
 from seqwise.comparison.progress import Clock, Watch, Work
@@ -169,7 +169,7 @@ class Run:
     def _splits(self) -> list[Any]:
         """The splits of every replicate, drawn again as they were."""
         replicates = read_json(self.folder.plan)["protocol"]["replicates"]
-        return self.task.data.split(self.corpus, replicates=replicates, seed=self.options.seed).replicates
+        return splits_of(self.task.data, self.corpus, self.options, replicates).replicates
 
     def _shown(self) -> Shown | None:
         """The test examples of a replicate, unless they are to stay out of the report."""

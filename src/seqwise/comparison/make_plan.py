@@ -62,7 +62,7 @@ def make_plan(
 ) -> dict[str, Any]:
     """Prepare the data, calibrate, choose, and lay out every trial. Writes nothing but the cache."""
     data = task.data
-    splits = _split(data, corpus, options, options.replicates or LADDER[0][0])
+    splits = splits_of(data, corpus, options, options.replicates or LADDER[0][0])
     encoding = data.choose_encoding(corpus, splits.replicates[0], tokenizer=options.tokenizer, context=options.context)
     folder.drop_cache()  # without a plan nobody knows of what data it is
     folder.cache.mkdir(parents=True)
@@ -91,7 +91,7 @@ def make_plan(
     data.share(corpus, folder.cache)
     kept = choice.replicates == len(splits.replicates)
     if not kept:
-        splits = _split(data, corpus, options, choice.replicates)
+        splits = splits_of(data, corpus, options, choice.replicates)
         facts = data.encode(corpus, splits.replicates[0], encoding, folder.replicate(0))
     for replicate, part in enumerate(splits.replicates):
         if replicate:
@@ -114,7 +114,8 @@ def make_plan(
     }
 
 
-def _split(data: TaskData, corpus: Any, options: Options, replicates: int) -> SplitPlan:
+def splits_of(data: TaskData, corpus: Any, options: Options, replicates: int) -> SplitPlan:
+    """The splits of every replicate, with no more labels than are asked for; the same whenever they are drawn."""
     found = data.split(corpus, replicates=replicates, seed=options.seed)
     return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
 

@@ -56,6 +56,8 @@ WEIGHT_DECAY = Dimension("weight_decay", 0.01, 0.3, log=True)
 BODY = Dimension("body", choices=("modern", "classic"))
 FORGET_BIAS = Dimension("forget_bias", choices=(0.0, 1.0, 2.0))
 WARMUP = Dimension("warmup", 0.02, 0.2)
+FORGETTING = frozenset({"lstm", "minlstm"})
+"""Mixers with a forget gate."""
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
@@ -72,14 +74,15 @@ def shared(task: Task, *, fine_tuned: bool = False) -> tuple[Dimension, ...]:
 
 def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
     """Three shared dimensions and two of the family's own: as many for every family."""
+    gate = WARMUP if FORGETTING.isdisjoint(contender.mixers) else FORGET_BIAS
     if contender.source:
         own = (WARMUP, DECAY) if contender.fresh else (LAYER_DECAY, UNFREEZING)
     elif contender.family == "attention":
         own = (WARMUP, POSITIONS)
     elif contender.family == "hybrid":
-        own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, POSITIONS)
+        own = (gate, POSITIONS)
     else:
-        own = (FORGET_BIAS if "lstm" in contender.mixers else WARMUP, BODY)
+        own = (gate, BODY)
     return shared(task, fine_tuned=bool(contender.source) and not contender.fresh) + own
 
 

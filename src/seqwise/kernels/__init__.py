@@ -2,6 +2,7 @@
 
 A kernel is ``kernel(x, state, weight_ih, weight_hh, bias_ih, bias_hh) -> (y, state)``: ``x`` is (B, T, D), ``y`` is (B, T, H)
 and ``state`` a tuple of (B, H), ``(h, c)`` for the LSTM and ``(h,)`` otherwise. Gate order and formulas are ``torch.nn``'s.
+The minimal ones have no ``weight_hh`` and ``bias_hh``. What they stand on, ``linear_scan``, is no kernel of a layer.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from torch import Tensor
 from seqwise.core.registry import Registry
 
 State = tuple[Tensor, ...]
-Kernel = Callable[[Tensor, State, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, State]]
+Kernel = Callable[..., tuple[Tensor, State]]
 
 KERNELS = {
     "rnn": Registry(
@@ -40,6 +41,20 @@ KERNELS = {
             "batched": "seqwise.kernels.gru.batched:gru",
         },
     ),
+    "minlstm": Registry(
+        "minlstm kernel",
+        {
+            "reference": "seqwise.kernels.minlstm.reference:minlstm",
+            "scan": "seqwise.kernels.minlstm.scan:minlstm",
+        },
+    ),
+    "mingru": Registry(
+        "mingru kernel",
+        {
+            "reference": "seqwise.kernels.mingru.reference:mingru",
+            "scan": "seqwise.kernels.mingru.scan:mingru",
+        },
+    ),
 }
 
 AUTOMATIC = "auto"
@@ -58,6 +73,8 @@ def backend(name: str) -> Iterator[None]:
 
 def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
+    if "scan" in KERNELS[recurrence]:
+        return "scan"
     batched = "batched" in KERNELS[recurrence] and x.device.type == "cpu" and torch.is_grad_enabled()
     return "batched" if batched else "native"
 

@@ -39,7 +39,7 @@ class SeqwiseConfig(PreTrainedConfig):
         embedding_dropout: after the embedding's projection.
         token_dropout: share of whole tokens that training drops from the input (Iyyer et al. 2015).
         classifier_dropout: before the classification layer.
-        forget_bias: initial bias of the LSTM's forget gate (Jozefowicz et al. 2015).
+        forget_bias: initial bias of the forget gate of LSTM and minLSTM (Jozefowicz et al. 2015).
         initializer_range: standard deviation of linear layers; None for 1/sqrt(width of the input).
         norm_eps: added to the variance in LayerNorm.
         tie_word_embeddings: a language model answers with the token embedding itself.

@@ -3,7 +3,7 @@
 Embeddings: normal, small, so that what is learned soon outweighs what was drawn. Linear layers and the input weights of recurrent
 ones: normal, standard deviation 1/sqrt(width of the input); layers that write into the residual stream 1/sqrt(2 N) of that (GPT-2).
 Recurrent weights: orthogonal per gate (Saxe et al. 2013, arXiv:1312.6120). Biases zero, except the
-LSTM's forget gate (Jozefowicz et al. 2015). Norms one.
+forget gate's of LSTM and minLSTM (Jozefowicz et al. 2015). Norms one.
 """
 
 import functools
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import initialization as init
 
 from seqwise.models.config import SeqwiseConfig
-from seqwise.models.mixers.recurrent import Recurrent, parameter_names
+from seqwise.models.mixers.recurrent import Recurrent
 from seqwise.models.projection import BranchOutput, SummaryProjection
 
 EMBEDDING_STD = 0.02
@@ -57,16 +57,18 @@ def _(module: nn.LayerNorm, config: SeqwiseConfig) -> None:
 
 @initialize.register
 def _(module: Recurrent, config: SeqwiseConfig) -> None:
+    cell = module.cell
     for direction in range(module.config.directions):
-        weight_ih, weight_hh, bias_ih, bias_hh = (getattr(module, name) for name in parameter_names(direction))
-        normal(weight_ih, config)
-        init.zeros_(bias_ih)
-        init.zeros_(bias_hh)
-        if not already_loaded(weight_hh):
-            for gate in weight_hh.chunk(module.cell.gates):
-                init.orthogonal_(gate)
-        if module.cell.forget_gate is not None and not already_loaded(bias_ih):
-            init.constant_(bias_ih.chunk(module.cell.gates)[module.cell.forget_gate], config.forget_bias)
+        given = dict(zip(cell.parameters, module.weights(direction), strict=True))
+        normal(given["weight_ih"], config)
+        init.zeros_(given["bias_ih"])
+        if cell.feedback:
+            init.zeros_(given["bias_hh"])
+            if not already_loaded(given["weight_hh"]):
+                for gate in given["weight_hh"].chunk(cell.gates):
+                    init.orthogonal_(gate)
+        if cell.forget_gate is not None and not already_loaded(given["bias_ih"]):
+            init.constant_(given["bias_ih"].chunk(cell.gates)[cell.forget_gate], config.forget_bias)
 
 
 def already_loaded(parameter: Tensor) -> bool:

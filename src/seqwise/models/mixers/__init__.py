@@ -15,6 +15,8 @@ MIXERS = Registry(
         "rnn": "seqwise.models.mixers.rnn:RNN",
         "lstm": "seqwise.models.mixers.lstm:LSTM",
         "gru": "seqwise.models.mixers.gru:GRU",
+        "minlstm": "seqwise.models.mixers.minlstm:MinLSTM",
+        "mingru": "seqwise.models.mixers.mingru:MinGRU",
         "attention": "seqwise.models.mixers.attention:Attention",
     },
 )

@@ -36,6 +36,13 @@ class Cell:
     """Tensors of (B, H) that are carried from step to step."""
     forget_gate: int | None = None
     """Which block of H rows is the forget gate."""
+    feedback: bool = True
+    """Whether gates see the state before, and so have weights for it."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What torch.nn calls the parameters, but for layer and direction."""
+        return ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.feedback else ("weight_ih", "bias_ih")
 
 
 class Recurrent(nn.Module, abc.ABC):
@@ -47,10 +54,10 @@ class Recurrent(nn.Module, abc.ABC):
         super().__init__()
         self.config = config
         rows = self.cell.gates * config.units
+        shapes = {"weight_ih": (rows, config.input_size), "weight_hh": (rows, config.units), "bias_ih": (rows,), "bias_hh": (rows,)}
         for direction in range(config.directions):
-            shapes = ((rows, config.input_size), (rows, config.units), (rows,), (rows,))
-            for name, shape in zip(parameter_names(direction), shapes, strict=True):
-                self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+            for name in self.cell.parameters:
+                self.register_parameter(full_name(name, direction), nn.Parameter(torch.empty(shapes[name])))
 
     def forward(self, x: Tensor, state: State | None, mask: Tensor | None, carry: bool = False) -> tuple[Tensor, State | None]:
         """Mix (B, T, D) along the time axis.
@@ -72,7 +79,7 @@ class Recurrent(nn.Module, abc.ABC):
         return (x.new_zeros(x.shape[0], self.config.units),) * self.cell.states
 
     def weights(self, direction: int) -> tuple[Tensor, ...]:
-        return tuple(getattr(self, name) for name in parameter_names(direction))
+        return tuple(getattr(self, full_name(name, direction)) for name in self.cell.parameters)
 
     def _run(self, x: Tensor, state: State, direction: int) -> tuple[Tensor, State]:
         return kernel(self.cell.name, x)(x, state, *self.weights(direction))
@@ -101,14 +108,16 @@ class Recurrent(nn.Module, abc.ABC):
 
     @classmethod
     def parameter_count(cls, config: RecurrentConfig) -> int:
-        rows = cls.cell.gates * config.units
-        return config.directions * rows * (config.input_size + config.units + 2)
+        rows, columns = cls.cell.gates * config.units, config.input_size + 1
+        if cls.cell.feedback:
+            columns += config.units + 1
+        return config.directions * rows * columns
 
     @classmethod
     def flops(cls, config: RecurrentConfig, length: int) -> int:
         """Floating-point operations of the matrix products, forwards, of one sequence."""
-        rows = cls.cell.gates * config.units
-        return config.directions * length * 2 * rows * (config.input_size + config.units)
+        rows, columns = cls.cell.gates * config.units, config.input_size + (config.units if cls.cell.feedback else 0)
+        return config.directions * length * 2 * rows * columns
 
     @classmethod
     def state_bytes(cls, config: RecurrentConfig, length: int) -> int:
@@ -116,10 +125,9 @@ class Recurrent(nn.Module, abc.ABC):
         return 4 * cls.cell.states * config.output_size
 
 
-def parameter_names(direction: int) -> tuple[str, ...]:
-    """The names torch.nn gives to a direction's parameters."""
-    suffix = "_reverse" if direction else ""
-    return tuple(f"{name}_l0{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+def full_name(name: str, direction: int) -> str:
+    """The name that torch.nn gives to a direction's parameter."""
+    return f"{name}_l0_reverse" if direction else f"{name}_l0"
 
 
 def reverse(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,0 +1,1 @@
+"""Gated recurrent unit whose gates see the input alone."""
