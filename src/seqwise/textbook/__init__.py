@@ -8,6 +8,7 @@ CLAIMS = Registry(
         "architecture": "seqwise.textbook.architecture:Architecture",
         "training-speed": "seqwise.textbook.training_speed:TrainingSpeed",
         "inference-speed": "seqwise.textbook.inference_speed:InferenceSpeed",
+        "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
         "position": "seqwise.textbook.position:Position",
