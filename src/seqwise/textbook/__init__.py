@@ -8,6 +8,7 @@ CLAIMS = Registry(
         "architecture": "seqwise.textbook.architecture:Architecture",
         "training-speed": "seqwise.textbook.training_speed:TrainingSpeed",
         "inference-speed": "seqwise.textbook.inference_speed:InferenceSpeed",
+        "long-dependencies": "seqwise.textbook.long_dependencies:LongDependencies",
         "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
