@@ -9,6 +9,7 @@ CLAIMS = Registry(
         "training-speed": "seqwise.textbook.training_speed:TrainingSpeed",
         "inference-speed": "seqwise.textbook.inference_speed:InferenceSpeed",
         "long-dependencies": "seqwise.textbook.long_dependencies:LongDependencies",
+        "context-size": "seqwise.textbook.context_size:ContextSize",
         "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",

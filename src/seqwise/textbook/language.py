@@ -20,8 +20,8 @@ from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
 
 BYTES = 256
-SCORED = 64
-"""Windows of held-out text that a score is of."""
+SCORED, ASKED = 64, 512
+"""Windows of held-out text that a score is of, and bytes that a score by context is of."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class LanguageRun(Config):
     learning_rate: float = 3e-3
     seed: int = 0
     share: float = 1.0
+    contexts: tuple[int, ...] = ()
+    """Bytes before a byte, for each of which it is scored what knowing no more costs."""
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -90,7 +92,14 @@ def train(run: LanguageRun) -> dict[str, Any]:
         optimizer.zero_grad()
     seconds, places = time.perf_counter() - begun, by_place(model.eval(), held_out, run.window)
     parameters = count_parameters(model.config, vocabulary_head=True).non_embedding
-    return {"bits_per_byte": float(places.mean()), "by_place": places.tolist(), "parameters": parameters, "seconds": seconds}
+    known = {str(n): by_context(model, held_out, n, max(run.contexts)) for n in run.contexts}
+    return {
+        "bits_per_byte": float(places.mean()),
+        "by_place": places.tolist(),
+        "by_context": known,
+        "parameters": parameters,
+        "seconds": seconds,
+    }
 
 
 @torch.inference_mode()
@@ -100,3 +109,14 @@ def by_place(model: SeqwiseForCausalLM, held_out: np.ndarray, window: int) -> np
     logits = model(rows[:, :-1], use_cache=False).logits
     losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none")
     return losses.view(SCORED, window).mean(0).double().numpy() / math.log(2)
+
+
+@torch.inference_mode()
+def by_context(model: SeqwiseForCausalLM, held_out: np.ndarray, context: int, longest: int) -> float:
+    """Bits for a byte when only ``context`` bytes before it are shown; the same bytes are asked whatever the context."""
+    ends, total = np.linspace(longest, len(held_out) - 2, ASKED).astype(int), 0.0
+    for start in range(0, ASKED, SCORED):
+        rows = windows(held_out, ends[start : start + SCORED] - context + 1, context)
+        logits = model(rows[:, :-1], use_cache=False, logits_to_keep=1).logits[:, -1]
+        total += float(torch.nn.functional.cross_entropy(logits, rows[:, -1], reduction="sum"))
+    return total / ASKED / math.log(2)
