@@ -11,6 +11,7 @@ CLAIMS = Registry(
         "long-dependencies": "seqwise.textbook.long_dependencies:LongDependencies",
         "context-size": "seqwise.textbook.context_size:ContextSize",
         "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
+        "attention-support": "seqwise.textbook.attention_support:AttentionSupport",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
         "position": "seqwise.textbook.position:Position",

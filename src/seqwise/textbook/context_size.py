@@ -123,7 +123,7 @@ class ContextSize(Claim):
             _difference(enough["transformer"], enough["lstm"]),
             mean_of(right["transformer"][MANY]) if right["transformer"][MANY] else None,
             _difference(right["lstm"][MANY], right["lstm"][FEW]),
-            exactly(size[0] / size[1]),
+            exactly(size[0] / size[1]) if results else None,
         ]
         measured = [
             Measured(
