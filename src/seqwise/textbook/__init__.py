@@ -12,6 +12,7 @@ CLAIMS = Registry(
         "context-size": "seqwise.textbook.context_size:ContextSize",
         "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
         "attention-support": "seqwise.textbook.attention_support:AttentionSupport",
+        "use-cases": "seqwise.textbook.use_cases:UseCases",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
         "position": "seqwise.textbook.position:Position",

@@ -1,0 +1,127 @@
+"""Best use cases: whole comparisons on the package's own data, one for each use that the document assigns."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from seqwise.report import numbers
+from seqwise.report.charts import Estimate as Bar
+from seqwise.report.charts import interval_chart
+from seqwise.report.document import Block, Figure, Style
+from seqwise.report.svg import Axis
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.comparing import compared, gain, score_of
+
+FAMILIES = ("rnn", "lstm", "transformer")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """A use: the data that stand for it, whom the document gives it to, and whom that one is held against."""
+
+    source: str
+    wins: str
+    against: str
+    flags: tuple[str, ...] = ()
+    models: str = ",".join(FAMILIES)
+
+
+CASES = {
+    "small text": Case(source="demo:docstrings", wins="rnn", against="transformer", flags=("--context", "20")),
+    "medium text": Case(source="demo:docstrings", wins="lstm", against="transformer"),
+    "text generation": Case(source="demo:docs", wins="transformer", against="lstm"),
+    "time series": Case(source="demo:sunspots", wins="rnn", against="transformer"),
+    "labelled series": Case(source="demo:digits", wins="rnn", against="transformer"),
+    "speech": Case(source="demo:vowel-strings", wins="lstm", against="transformer"),
+    "translation": Case(source="demo:dates", wins="transformer", against="lstm+attention", models="lstm,lstm+attention,transformer"),
+}
+BUDGET = {"standard": "80s", "long": "30m"}
+
+
+def _clause(use: str, case: Case) -> Clause:
+    return Clause(
+        statement=f"For {use} the {case.wins.upper() if case.wins != 'transformer' else 'Transformer'} does better",
+        scope="this data",
+        effect=f"score of {case.wins} less that of {case.against} on {case.source}, so that more is better",
+        unit="of the metric",
+        threshold=0.0,
+    )
+
+
+class UseCases(Claim):
+    id = "use-cases"
+    source = "table row: best use cases"
+    statement = (
+        "RNNs are for small text and time series, LSTMs for medium text and speech, Transformers for long text, translation and generation."
+    )
+    clauses = (
+        *(_clause(use, case) for use, case in CASES.items()),
+        Clause(
+            statement="For long text the Transformer does better",
+            scope="this data",
+            effect="score of transformer less that of lstm on texts of thousands of tokens",
+            unit="of the metric",
+            threshold=0.0,
+            untestable="the package's own data hold no labelled texts of that length; --from the command line, `seqwise compare` takes yours",
+        ),
+    )
+    published = (
+        Published(value="ETTh1, 96 hours ahead: linear models 0.374 to 0.386, Informer 0.865", source="Zeng et al. 2023, arXiv:2205.13504"),
+        Published(value="speech: Transformer ahead on 13 of 15 corpora", source="Karita et al. 2019, arXiv:1909.06317"),
+        Published(value="M4: won by a hybrid of exponential smoothing and LSTM", source="Makridakis et al. 2018, IJF 34:802"),
+    )
+    seconds: ClassVar = {"standard": 360.0, "long": 14_400.0}
+
+    def experiments(self, tier: str) -> Iterable[Experiment]:
+        return [Experiment(part="compare", settings={"use": use, "budget": BUDGET[tier]}) for use in CASES]
+
+    def run(self, experiment: Experiment) -> dict[str, Any]:
+        case = CASES[experiment.settings["use"]]
+        flags = ("--budget", experiment.settings["budget"], "--replicates", "3", "--configurations", "1", *case.flags)
+        return compared(case.source, "--models", case.models, "--seed", str(experiment.seed), *flags)
+
+    def judge(self, results: Sequence[Result]) -> Judged:
+        found = {experiment.settings["use"]: row for experiment, row in results}
+        estimates = [gain(found[use], case.wins, case.against) if use in found else None for use, case in CASES.items()]
+        measured = [
+            Measured(model=name, quantity=f"{row['metric']}, {use}", unit="", estimate=score_of(row, name))
+            for use, row in found.items()
+            for name in row["scores"]
+        ]
+        won = [use for use, clause, estimate in zip(CASES, self.clauses, estimates, strict=False) if clause.judge(estimate) == "supported"]
+        lost = [
+            use for use, clause, estimate in zip(CASES, self.clauses, estimates, strict=False) if clause.judge(estimate) == "contradicted"
+        ]
+        summary = (
+            f"Of {len(found)} uses measured, the family that the document names is ahead in {len(won)} ({numbers.listed(won) or 'none'}), behind in"
+            f" {len(lost)} ({numbers.listed(lost) or 'none'}); the others are undecided."
+        )
+        cells = {name: _best_uses(found, name) for name in FAMILIES}
+        return Judged([*estimates, None], measured, summary, {"Best use cases": {name: text for name, text in cells.items() if text}})
+
+    def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
+        """By how much the family that the document names is ahead."""
+        rows = []
+        for experiment, row in results:
+            case = CASES[experiment.settings["use"]]
+            estimate = gain(row, case.wins, case.against)
+            if estimate and estimate.value is not None:
+                label = f"{experiment.settings['use']}: {case.wins} less {case.against} ({row['metric']})"
+                rows.append(Bar(label, Style(0, 0), estimate.value, estimate.low, estimate.high, text=numbers.number(estimate.value)))
+        if not rows:
+            return ()
+        title = "How far ahead the family is that the document names"
+        axis = Axis("difference in the metric, more is better", numbers.number)
+        return (Figure(title, interval_chart(title, "differences with 95 % intervals", rows, axis)),)
+
+
+def _best_uses(found: dict[str, dict[str, Any]], name: str) -> str:
+    """The uses in which a family has the best mean of the three."""
+    best = []
+    for use, row in found.items():
+        known = {model: score["mean"] for model, score in row["scores"].items() if model.partition("+")[0] in FAMILIES}
+        lower = row["metric"] in ("mse", "wer", "bits_per_byte")
+        if known and (min if lower else max)(known, key=known.__getitem__).partition("+")[0] == name:
+            best.append(use)
+    return f"best mean: {', '.join(best)}" if best else ""
