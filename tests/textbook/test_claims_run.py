@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 import seqwise
+from seqwise.core.errors import UserError
 from seqwise.textbook import CLAIMS
 from seqwise.textbook.clause import UNRUN
-from seqwise.core.errors import UserError
 
 CONTRACT = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "contracts" / "claims.schema.json"
 TIMES = ("seconds", "environment")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqwise.textbook.clause import DECIDED, UNRUN, UNTESTABLE, Clause, Estimate, verdict_of
 from seqwise.core.errors import UserError
+from seqwise.textbook.clause import DECIDED, UNRUN, UNTESTABLE, Clause, Estimate, verdict_of
 
 
 def clause(**changes) -> Clause:

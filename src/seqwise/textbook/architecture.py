@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Result, values_of
-from seqwise.textbook.clause import Clause
-from seqwise.textbook.estimates import exactly, paired_difference
-from seqwise.textbook.gradients import log_norms, slope
 from seqwise.kernels.lstm.reference import lstm
 from seqwise.models.accounting import state_bytes
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, paired_difference
+from seqwise.textbook.gradients import log_norms, slope
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
 WIDTH, BATCH, LENGTH, CUT = 24, 16, 20, 12

@@ -118,7 +118,8 @@ class AttentionSupport(Claim):
             return Judged(estimates, measured, f"{len(measured)} measurements, not of every model")
         share = {name: 100 * sum(values) / len(values) for name, values in right.items()}
         summary = (
-            f"Of sequences of {TRAINED} an LSTM reverses {share['lstm']:.0f} % without attention and {share['lstm+attention']:.0f} % with it, an RNN"
+            f"Of sequences of {TRAINED} an LSTM reverses {share['lstm']:.0f} % without attention and"
+            f" {share['lstm+attention']:.0f} % with it, an RNN"
             f" {share['rnn']:.0f} and {share['rnn+attention']:.0f} %, a Transformer {share['transformer']:.0f} %."
         )
         cells = {

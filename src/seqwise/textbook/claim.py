@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from seqwise.textbook.clause import UNRUN, Clause, Estimate, verdict_of
 from seqwise.core.config import Config
 from seqwise.report.document import Block
+from seqwise.textbook.clause import UNRUN, Clause, Estimate, verdict_of
 
 TIERS = ("smoke", "standard", "long")
 

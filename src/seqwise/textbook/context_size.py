@@ -144,8 +144,10 @@ class ContextSize(Claim):
         bytes_used = {name: math.exp(sum(values) / len(values)) for name, values in enough.items()}
         share = {name: 100 * sum(right[name][MANY]) / len(right[name][MANY]) for name in FAMILIES}
         summary = (
-            f"The loss changes by less than 1 % beyond {bytes_used['rnn']:.0f} bytes of context in the RNN, {bytes_used['lstm']:.0f} in the LSTM"
-            f" and {bytes_used['transformer']:.0f} in the Transformer; of {MANY} pairs they recall {share['rnn']:.0f}, {share['lstm']:.0f} and"
+            f"The loss changes by less than 1 % beyond {bytes_used['rnn']:.0f} bytes of context in the RNN,"
+            f" {bytes_used['lstm']:.0f} in the LSTM"
+            f" and {bytes_used['transformer']:.0f} in the Transformer; of {MANY} pairs they recall"
+            f" {share['rnn']:.0f}, {share['lstm']:.0f} and"
             f" {share['transformer']:.0f} %."
         )
         cells = {name: f"{bytes_used[name]:.0f} bytes of use; recall {share[name]:.0f} %" for name in FAMILIES}

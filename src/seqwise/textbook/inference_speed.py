@@ -9,9 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
-from seqwise.textbook.clause import Clause
-from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.models.accounting import count_parameters, state_bytes
@@ -22,6 +19,9 @@ from seqwise.report import numbers
 from seqwise.report.charts import Point, Series, line_chart
 from seqwise.report.document import Block, Figure, Style
 from seqwise.report.svg import Axis
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
 STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(MODELS)}
@@ -212,7 +212,8 @@ class InferenceSpeed(Claim):
         ]
         short, long = ({name: float(np.median(token[name][str(context)])) for name in MODELS} for context in (SHORT, LONG))
         summary = (
-            f"The next token takes {short['lstm']:.2f} ms from the LSTM and {short['transformer']:.2f} from the Transformer after {SHORT} tokens,"
+            f"The next token takes {short['lstm']:.2f} ms from the LSTM and {short['transformer']:.2f} from the"
+            f" Transformer after {SHORT} tokens,"
             f" {long['lstm']:.2f} and {long['transformer']:.2f} after {LONG:,}; {AT_ONCE} tokens at once take the LSTM"
             f" {estimates[0].value:.2f} times as long."
         )

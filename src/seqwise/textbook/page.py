@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.textbook.clause import UNRUN, UNTESTABLE
 from seqwise.report import numbers
 from seqwise.report.document import Block, Callout, Cell, Code, Column, Details, Document, Paragraph, Section, Table
 from seqwise.report.html import render
+from seqwise.textbook.clause import UNRUN, UNTESTABLE
 
 KINDS = {"supported": "good", "contradicted": "warning", "mixed": "note", "undecided": "note", UNTESTABLE: "note", UNRUN: "note"}
 NAMES = {"rnn": "RNN", "lstm": "LSTM", "transformer": "Transformer"}

@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 import torch
 
+from seqwise.models.backbone import SeqwiseModel
+from seqwise.models.config import SeqwiseConfig
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly
-from seqwise.models.backbone import SeqwiseModel
-from seqwise.models.config import SeqwiseConfig
 
 ROUNDING = 1e-5
 SEEDS = {"smoke": 3, "standard": 10, "long": 10}
@@ -113,7 +113,8 @@ class Position(Claim):
         ]
         shown = [f"{estimate.value:.1g}" if estimate else "nothing" for estimate in estimates]
         summary = (
-            f"A permutation of the input changes bidirectional attention without positions by {shown[0]}, recurrent models by {shown[1]} or more,"
+            f"A permutation of the input changes bidirectional attention without positions by {shown[0]},"
+            f" recurrent models by {shown[1]} or more,"
             f" attention with positions by {shown[2]} or more, and causal attention without positions by up to {shown[3]}."
         )
         cells = {

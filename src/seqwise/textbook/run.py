@@ -15,9 +15,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from seqwise.textbook import CLAIMS
-from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
-from seqwise.textbook.table import measured_table
 from seqwise.comparison.engine import LocalEngine, State
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.config import fingerprint
@@ -25,6 +22,9 @@ from seqwise.core.environment import core_count, cpu_name, package_versions, sou
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json, write_json, write_text
 from seqwise.report import numbers
+from seqwise.textbook import CLAIMS
+from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
+from seqwise.textbook.table import measured_table
 
 
 def run_experiment(run: str, job: dict[str, Any], threads: int) -> None:

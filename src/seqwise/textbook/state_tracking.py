@@ -153,7 +153,8 @@ class StateTracking(Claim):
             return Judged(estimates, measured, f"{len(measured)} measurements, not of every family")
         untrained = "" if able else " (which has not learned the lengths of training either: untrained)"
         summary = (
-            f"Parity at lengths {FAR[0]} and {FAR[1]}, trained up to {TRAINED}: RNN {100 * told['rnn']:.0f} %, LSTM {100 * told['lstm']:.0f} %,"
+            f"Parity at lengths {FAR[0]} and {FAR[1]}, trained up to {TRAINED}: RNN {100 * told['rnn']:.0f} %,"
+            f" LSTM {100 * told['lstm']:.0f} %,"
             f" the best Transformer {100 * told['transformer']:.0f} %{untrained}, chance 50 %."
         )
         cells = {name: f"parity beyond training {100 * told[name]:.0f} %" for name in ("rnn", "lstm", "transformer")}

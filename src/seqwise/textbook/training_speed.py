@@ -1,4 +1,4 @@
-"""Training speed: layers of one size, forwards and backwards, over lengths; and the longest chain of operations that wait for each other."""
+"""Training speed: layers of one size over lengths, forwards and backwards; and the longest chain of operations that wait for each other."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,9 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.textbook.clause import Clause
-from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 from seqwise.kernels.gru.reference import gru
 from seqwise.kernels.lstm.reference import lstm
 from seqwise.kernels.rnn.reference import rnn
@@ -20,6 +17,9 @@ from seqwise.report import numbers
 from seqwise.report.charts import Point, Series, line_chart
 from seqwise.report.document import Block, Figure, Style
 from seqwise.report.svg import Axis
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
 
 PARAMETERS, TOKENS = 800_000, 2_048
 """Of a layer, and of a step: the batch is as many rows as they fill."""
@@ -224,7 +224,8 @@ class TrainingSpeed(Claim):
         medians = {name: float(np.median(times[LONG][name])) for name in LAYERS}
         summary = (
             f"At length {LONG} a step of 2,048 tokens takes the LSTM {ratio.value:.2f} times as long as a Transformer of its size, the RNN"
-            f" {simple.value:.2f} times, an LSTM as a loop in Python {medians['lstm, loop in Python'] / medians['lstm']:.1f} times as long as the"
+            f" {simple.value:.2f} times, an LSTM as a loop in Python"
+            f" {medians['lstm, loop in Python'] / medians['lstm']:.1f} times as long as the"
             f" fused one."
         )
         cells = {name: f"{medians[name]:.0f} ms a step on this CPU" for name in ("rnn", "lstm", "transformer")}

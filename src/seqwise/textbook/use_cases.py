@@ -63,7 +63,7 @@ class UseCases(Claim):
             effect="score of transformer less that of lstm on texts of thousands of tokens",
             unit="of the metric",
             threshold=0.0,
-            untestable="the package's own data hold no labelled texts of that length; --from the command line, `seqwise compare` takes yours",
+            untestable="the package's own data hold no labelled texts of that length; `seqwise compare` takes yours",
         ),
     )
     published = (
@@ -94,7 +94,8 @@ class UseCases(Claim):
             use for use, clause, estimate in zip(CASES, self.clauses, estimates, strict=False) if clause.judge(estimate) == "contradicted"
         ]
         summary = (
-            f"Of {len(found)} uses measured, the family that the document names is ahead in {len(won)} ({numbers.listed(won) or 'none'}), behind in"
+            f"Of {len(found)} uses measured, the family that the document names is ahead in {len(won)}"
+            f" ({numbers.listed(won) or 'none'}), behind in"
             f" {len(lost)} ({numbers.listed(lost) or 'none'}); the others are undecided."
         )
         cells = {name: _best_uses(found, name) for name in FAMILIES}

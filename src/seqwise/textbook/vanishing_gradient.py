@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 import torch
 
-from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.textbook.clause import Clause
-from seqwise.textbook.estimates import exactly, mean_of, paired_difference
-from seqwise.textbook.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
 from seqwise.report import numbers
 from seqwise.report.charts import Point, Series, line_chart
 from seqwise.report.document import Block, Figure, Style
 from seqwise.report.svg import Axis
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
+from seqwise.textbook.clause import Clause
+from seqwise.textbook.estimates import exactly, mean_of, paired_difference
+from seqwise.textbook.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
 
 WIDTH, LENGTH, BATCH, FIRST, LAST = 64, 80, 8, 5, 60
 BIASES, RADII = (0.0, 1.0, 2.0, 5.0), (0.5, 0.9, 1.0, 1.2)
@@ -143,7 +143,8 @@ class VanishingGradient(Claim):
         ]
         shown = {name: f"{mean_of(values).value:.3g}" if values else "not measured" for name, values in slopes.items()}
         summary = (
-            f"Per step back ln of the gradient norm changes by {shown['rnn']} in the RNN, {shown['lstm, as torch begins']} in the LSTM as torch"
+            f"Per step back ln of the gradient norm changes by {shown['rnn']} in the RNN,"
+            f" {shown['lstm, as torch begins']} in the LSTM as torch"
             f" begins it, {shown['lstm, forget bias 1']} with a forget bias of 1 and {shown['transformer']} in the Transformer."
         )
         cells = {
