@@ -30,6 +30,8 @@ _PUBLIC = {
     "SeqwiseForPrediction": "seqwise.models.prediction",
     "SeqwiseForSeq2SeqLM": "seqwise.models.seq2seq",
     "SeqwiseSeq2SeqConfig": "seqwise.models.seq2seq_config",
+    "from_torch": "seqwise.models.from_torch",
+    "to_torch": "seqwise.models.from_torch",
     "UserError": "seqwise.core.errors",
 }
 
