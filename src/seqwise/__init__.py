@@ -32,6 +32,7 @@ _PUBLIC = {
     "SeqwiseSeq2SeqConfig": "seqwise.models.seq2seq_config",
     "from_torch": "seqwise.models.from_torch",
     "to_torch": "seqwise.models.from_torch",
+    "architecture": "seqwise.models.architectures",
     "UserError": "seqwise.core.errors",
 }
 
