@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
+from depth import depth
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
 from language import nanogpt, wikitext
@@ -47,6 +48,8 @@ STEPS: dict[str, Step] = {
     "dates-quick": dates,
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
+    "depth": functools.partial(depth, corpus="demo:docs"),
+    "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

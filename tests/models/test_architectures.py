@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 import seqwise
 from seqwise.core.errors import UserError
@@ -122,6 +123,17 @@ def test_what_is_open_can_be_set_and_what_is_fixed_cannot():
         seqwise.architecture("lstm-bas")
     with pytest.raises(UserError, match="unknown architecture 'lstm-base-v9'"):
         seqwise.architecture("lstm-base-v9")
+
+
+def test_the_command_of_the_document_makes_the_tiny_one(tmp_path):
+    found = re.search(r"`seqwise pretrain CORPUS ([^`]*)`", DOCUMENT)[1].replace("--", "").split()
+    asked = {name: int(value) if value.isdigit() and name != "size" else value for name, value in zip(found[::2], found[1::2], strict=True)}
+    (tmp_path / "corpus.txt").write_text("the river runs down to the sea and old men watch ships sail away\n" * 200)
+    quick = {"tokenizer": "bpe:300", "context": 16, "batch": 2, "budget": "64tokens", "evaluations": 1, "device": "cpu"}
+    folder, _ = seqwise.pretrain(str(tmp_path / "corpus.txt"), out=tmp_path / "run", console=Console(quiet=True), **quick, **asked)
+    config, wanted = seqwise.SeqwiseConfig.from_pretrained(folder / "model"), seqwise.architecture("lstm-tiny-v1")
+    different = {name for name in ARCHITECTURES["lstm-tiny-v1"]() if getattr(config, name) != getattr(wanted, name)}
+    assert different <= {"position_embedding"}, "which only attention reads"
 
 
 def code_of_the_document():
