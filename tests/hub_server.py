@@ -1,4 +1,4 @@
-"""A small hub on this machine: what huggingface_hub asks for when a model is pushed and loaded, answered over HTTP, files kept in memory."""
+"""A small hub: what huggingface_hub asks for when a model is pushed and loaded, answered over HTTP, the files kept in memory."""
 
 import base64
 import contextlib
@@ -129,9 +129,7 @@ def known(hub: Hub, name: str) -> dict[str, bytes]:
 def preupload(hub: Hub, body: bytes, name: str) -> tuple[bytes, dict[str, str]]:
     known(hub, name)
     paths = [file["path"] for file in json.loads(body)["files"]]
-    return told(
-        files=[{"path": path, "uploadMode": "lfs" if path.endswith(LARGE) else "regular", "shouldIgnore": False} for path in paths]
-    )
+    return told(files=[{"path": path, "uploadMode": "lfs" if path.endswith(LARGE) else "regular", "shouldIgnore": False} for path in paths])
 
 
 def batch(hub: Hub, body: bytes, name: str) -> tuple[bytes, dict[str, str]]:
@@ -150,12 +148,12 @@ def upload(hub: Hub, body: bytes, oid: str) -> tuple[bytes, dict[str, str]]:
 
 
 def commit(hub: Hub, body: bytes, name: str) -> tuple[bytes, dict[str, str]]:
-    files = dict(known(hub, name))
+    files, said = dict(known(hub, name)), []
     for line in body.splitlines():
         part = json.loads(line)
         value = part["value"]
         if part["key"] == "header":
-            hub.commits[name].append(value["summary"])
+            said.append(value["summary"])
         elif part["key"] == "file":
             files[value["path"]] = base64.b64decode(value["content"])
         elif part["key"] == "lfsFile" and value["oid"] in hub.objects:
@@ -163,6 +161,7 @@ def commit(hub: Hub, body: bytes, name: str) -> tuple[bytes, dict[str, str]]:
         else:
             raise Refused(400, "BadRequest")
     hub.repositories[name] = files
+    hub.commits[name] += said
     revision = hub.revision(name)
     return told(success=True, commitOid=revision, commitUrl=f"{hub.url}/{name}/commit/{revision}")
 
