@@ -13,6 +13,9 @@ import seqwise
 from seqwise.core.errors import UserError
 from seqwise.models.accounting import count_of_model, count_parameters
 from seqwise.models.architectures import ARCHITECTURES, NEWEST
+from seqwise.pretraining.options import PretrainOptions
+from seqwise.training.loop import TrainingConfig
+from seqwise.training.optimizer import build_optimizer
 
 PINNED = Path(__file__).with_name("architectures_v1.json")
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "lstm-base.md").read_text(encoding="utf-8")
@@ -134,6 +137,23 @@ def test_the_command_of_the_document_makes_the_tiny_one(tmp_path):
     config, wanted = seqwise.SeqwiseConfig.from_pretrained(folder / "model"), seqwise.architecture("lstm-tiny-v1")
     different = {name for name in ARCHITECTURES["lstm-tiny-v1"]() if getattr(config, name) != getattr(wanted, name)}
     assert different <= {"position_embedding"}, "which only attention reads"
+
+
+def test_the_recipe_of_the_document_is_what_pretraining_does():
+    options = PretrainOptions(source="corpus.txt")
+    (group, _) = build_optimizer(torch.nn.LSTM(2, 2), learning_rate=1.0, weight_decay=options.weight_decay).param_groups
+    told = (
+        "AdamW, betas {} and {}".format(*group["betas"]),
+        f"eps {group['eps']:.0e}".replace("e-0", "e-"),
+        f"weight decay {options.weight_decay} on matrices",
+        f"norm clipped at {TrainingConfig(steps=1).gradient_clip}",
+        f"linear warm-up over {options.warmup * 100:.0f} % of the steps",
+        f"linear decay to 0 over the last {options.decay * 100:.0f} %",
+        f"{options.learning_rate:.0e} for tiny".replace("e-0", "e-"),
+        f"{options.context} tokens, {options.batch} windows",
+    )
+    assert [text for text in told if text not in DOCUMENT] == []
+    assert options.dropout == 0
 
 
 def code_of_the_document():
