@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
+from depth import depth
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
 from labels import SETS, labels
@@ -49,6 +50,8 @@ STEPS: dict[str, Step] = {
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
     **{f"labels-{name}": functools.partial(labels, name=name) for name in SETS},
+    "depth": functools.partial(depth, corpus="demo:docs"),
+    "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

@@ -31,6 +31,9 @@ _PUBLIC = {
     "SeqwiseForPrediction": "seqwise.models.prediction",
     "SeqwiseForSeq2SeqLM": "seqwise.models.seq2seq",
     "SeqwiseSeq2SeqConfig": "seqwise.models.seq2seq_config",
+    "from_torch": "seqwise.models.from_torch",
+    "to_torch": "seqwise.models.from_torch",
+    "architecture": "seqwise.models.architectures",
     "UserError": "seqwise.core.errors",
 }
 
