@@ -186,7 +186,7 @@ def pretrain(
     """Train one model on running text of any size; returns the folder, with the model in ``model/``, and the record.
 
     Args:
-        corpus: a file, folder, ``hf:NAME[/CONFIG]`` or ``demo:NAME``.
+        corpus: a file, folder, ``hf:NAME[/CONFIG]`` or ``demo:NAME``, or several with commas between them: ``"a.txt,demo:docs"``.
         out: the folder; the same call with the same folder continues or returns what is there.
         options: those of the command line: ``model="gru"``, ``budget="100Mtokens"``, ``objective="masked-lm"`` ...
 

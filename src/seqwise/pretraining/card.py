@@ -71,8 +71,13 @@ def _size(record: Mapping[str, Any]) -> str:
 
 
 def _data(record: Mapping[str, Any]) -> str:
-    name, train = record["options"]["source"].rstrip("/").rsplit("/", 1)[-1], record["corpus"]["train"]
-    return f"- data: `{name}`, {train['bytes']:,} bytes, {train['tokens']:,} tokens, sha256 `{train['sha256']}`"
+    names, train = (named(source) for source in record["sources"]), record["corpus"]["train"]
+    return f"- data: {', '.join(names)}; {train['bytes']:,} bytes, {train['tokens']:,} tokens, sha256 `{train['sha256']}`"
+
+
+def named(source: str) -> str:
+    """A source without the folders that it lay in."""
+    return f"`{source.rstrip('/').rsplit('/', 1)[-1]}`"
 
 
 def _training(record: Mapping[str, Any]) -> str:
