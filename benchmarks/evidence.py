@@ -23,6 +23,9 @@ from speech import digits, strings
 from speed import speed
 from startup import startup
 from translation import dates, multi30k
+from zoo import zoo
+from zoo_llama import zoo_llama
+from zoo_speed import zoo_speed
 
 from pretraining import pretraining_memory
 
@@ -47,6 +50,9 @@ STEPS: dict[str, Step] = {
     "dates-quick": dates,
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
+    "zoo": zoo,
+    "zoo-llama": zoo_llama,
+    "zoo-speed": zoo_speed,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

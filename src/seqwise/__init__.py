@@ -19,6 +19,7 @@ _PUBLIC = {
     "pretrain": "seqwise.api",
     "generate": "seqwise.api",
     "load": "seqwise.api",
+    "path": "seqwise.zoo.shipped",
     "SeqwiseConfig": "seqwise.models.config",
     "SeqwiseModel": "seqwise.models.backbone",
     "SeqwiseForSequenceClassification": "seqwise.models.heads",

@@ -22,7 +22,7 @@ from seqwise.data.text_stream import sources_of
 from seqwise.data.token_file import TokenFile
 from seqwise.models.accounting import count_of_model, flops_per_token
 from seqwise.pretraining.build import build_trainer, steps_of
-from seqwise.pretraining.card import pretraining_card
+from seqwise.pretraining.card import name_of, pretraining_card
 from seqwise.pretraining.corpus import prepare
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.report import numbers
@@ -245,8 +245,7 @@ def _told(file: TokenFile) -> dict[str, Any]:
 
 
 def default_folder(options: PretrainOptions) -> Path:
-    names = (source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0] for source in sources_of(options.source))
-    stem = "+".join(names)
+    stem = "+".join(name_of(source).replace(":", "-").split(".")[0] for source in sources_of(options.source))
     return Path("runs") / f"pretrain-{options.model}-{stem}-{options.request()[:6]}"
 
 

@@ -23,13 +23,12 @@ def path(name: str) -> str:
 
 
 def folder_or_shipped(source: str | Path) -> Path:
-    """The folder ``source``; where there is none, the pretrained model of that name.
+    """The folder ``source``; where there is none, that of the pretrained model of that name.
 
     Raises :class:`UserError` where there is neither.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        return folder
+    if Path(source).is_dir():
+        return Path(source)
     if str(source) not in shipped_names():
         raise _unknown(f"there is no folder {source}, and no pretrained model of that name", str(source))
     return MODELS / str(source)
@@ -37,4 +36,5 @@ def folder_or_shipped(source: str | Path) -> Path:
 
 def _unknown(message: str, name: str) -> UserError:
     known = shipped_names()
-    return UserError(message, fix=did_you_mean(name, known) if known else "this copy of seqwise has no pretrained models in it")
+    fix = did_you_mean(name, known) if known else "this copy of seqwise comes without pretrained models"
+    return UserError(message, expected="a run folder, a model folder, or the name of a pretrained model", fix=fix)
