@@ -23,11 +23,11 @@ from speech import digits, strings
 from speed import speed
 from startup import startup
 from translation import dates, multi30k
-from zoo import zoo
 from zoo_llama import zoo_llama
 from zoo_speed import zoo_speed
 
 from pretraining import pretraining_memory
+from zoo import zoo
 
 Step = Callable[[Bench], Findings]
 

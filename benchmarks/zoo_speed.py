@@ -8,7 +8,6 @@ import torch
 from figures import Bench, Figure, Findings, median
 from gate import NO_GATE, require_gate
 from pipeline import timed
-from zoo import options_of, recipes
 
 from seqwise.comparison.cost import matmul_peak
 from seqwise.comparison.trial import accelerator_for
@@ -16,6 +15,7 @@ from seqwise.models.accounting import training_flops
 from seqwise.pretraining.build import build_trainer
 from seqwise.pretraining.corpus import prepare
 from seqwise.training.loop import Trainer
+from zoo import options_of, recipes
 
 SIZES = ("1m", "10m")
 ENDLESS = 10**9
