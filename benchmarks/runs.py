@@ -33,7 +33,8 @@ def command(source: str, run: Path, **options: Any) -> list[str]:
 def start(arguments: list[str], log: Path, *, own_group: bool, folder: Path | None = None) -> subprocess.Popen:
     """Start a command in a folder, its output appended to ``log``; in a process group of its own where it is to be killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"COLUMNS": "160"}
+    paths = (os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)
+    environment = os.environ | {"COLUMNS": "160", "PYTHONPATH": os.pathsep.join(paths)}
     with log.open("a") as file:
         return subprocess.Popen(arguments, stdout=file, stderr=file, start_new_session=own_group, env=environment, cwd=folder)
 

@@ -62,6 +62,7 @@ def llama_trainer(bench: Bench, recipe: Recipe, folder: Path, like: dict[str, An
     size = {"layers": recipe.layers, "vocabulary": len(tokenizer), "context": recipe.context}
     config = llama_config(options.target_parameters, **size)
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    torch.set_num_threads(like["environment"]["threads"])
     torch.manual_seed(options.seed)
     feed, training = corpus_feed(options, tokenizer, parts), training_config(options, steps_of(options))
     accelerator = Accelerator(cpu=like["environment"]["device"] == "cpu", mixed_precision=like["environment"]["precision"])
@@ -116,6 +117,7 @@ def zoo_llama(bench: Bench) -> Findings:
     for name, record in records.items():
         figures += [
             Figure(name=f"{name}: parameters without embeddings", value=record["parameters"]["non_embedding"], unit="count"),
+            Figure(name=f"{name}: tokens per second of training", value=record["tokens"] / record["train_seconds"], unit="1/s"),
             Figure(name=f"{name}: at equal tokens ({record['tokens']:,})", value=ends[name][METRIC], unit="bits per byte"),
             Figure(name=f"{name}: at equal seconds, interpolated", value=at_seconds(record["curve"], limit), unit="bits per byte"),
         ]

@@ -7,6 +7,8 @@ from seqwise.comparison.wording import metric
 from seqwise.report import numbers
 
 TAGS = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}
+PRECISIONS = {"no": "fp32"}
+"""As ``--precision`` calls what accelerate calls otherwise."""
 USE = {
     "causal-lm": """```python
 import seqwise  # registers the model with transformers
@@ -83,7 +85,10 @@ def name_of(source: str) -> str:
 
 def training_line(record: Mapping[str, Any]) -> str:
     environment = record["environment"]
-    threads = numbers.plural(environment["threads"], "thread")
-    where = f"{environment['cpu']}, {threads} ({environment['device']}, precision {environment['precision']})"
+    threads, precision = (
+        numbers.plural(environment["threads"], "thread"),
+        PRECISIONS.get(environment["precision"], environment["precision"]),
+    )
+    where = f"{environment['cpu']}, {threads} ({environment['device']}, precision {precision})"
     steps = f"{record['steps']:,} steps of {record['tokens_per_step']:,}"
     return f"- {record['tokens']:,} tokens in {steps}, {numbers.duration(record['train_seconds'])} of training on {where}"

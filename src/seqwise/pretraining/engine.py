@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -229,6 +230,7 @@ class Pretraining:
                 "processes": trainer.accelerator.num_processes,
                 "device": str(trainer.accelerator.device),
                 "precision": trainer.accelerator.mixed_precision,
+                "python": platform.python_version(),
                 "packages": package_versions(),
                 "source_sha256": source_hash(),
                 "command": self.command,

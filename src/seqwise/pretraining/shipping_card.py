@@ -69,7 +69,8 @@ The command that makes it again, in a folder that holds the data sets:
 
 It is very small and has seen little text: encyclopedia articles in English of about 2016 and the documentation of one
 programming language, with their gaps and their biases. It says what is likely there, not what is true. The score above is on text of the
-first kind; on other text it does worse. Windows of {options["context"]} tokens are all that it was trained on.
+first kind; on other text it does worse. Rare words stand as `<unk>` in WikiText, and so it writes `<unk>`. Windows of
+{options["context"]} tokens are all that it was trained on.
 
 ## Licence
 
@@ -110,12 +111,18 @@ def _held_out(record: Mapping[str, Any]) -> str:
 
 
 def _sources(record: Mapping[str, Any]) -> str:
-    return "\n".join(f"- `{source}`: {_told(source)}" for source in record["sources"])
+    version = record["environment"]["python"]
+    return "\n".join(f"- `{source}`: {_told(source)}{_of_python(source, version)}" for source in record["sources"])
 
 
 def _told(source: str) -> str:
     found = SOURCES.get(source)
     return f"{found.title}; licence {found.licence}; {found.attribution}" if found else "text whose licence is not recorded"
+
+
+def _of_python(source: str, version: str) -> str:
+    """The text of a demo is that of the installed Python."""
+    return f"; of Python {version}" if source.startswith("demo:") else ""
 
 
 def _text(record: Mapping[str, Any]) -> str:
@@ -139,8 +146,8 @@ def _precision(record: Mapping[str, Any]) -> str:
     found = record["precision"]
     cost, kind = found["file"] - found["float32"], metric(record["metric"])
     return (
-        f"- the file holds {found['dtype']}, {record['weight_bytes']:,} bytes, and is loaded as float32; rounding costs {cost:+.2g} of"
-        f" {kind.label}, and changes no logit of the example below by more than {found['largest_logit_difference']:.2g}"
+        f"- the file holds {found['dtype']}, {record['weight_bytes']:,} bytes, and is loaded as float32; rounding changes"
+        f" {kind.label} by {cost:+.2g}, and no logit of the example below by more than {found['largest_logit_difference']:.2g}"
     )
 
 
