@@ -25,8 +25,11 @@ from speech import digits, strings
 from speed import speed
 from startup import startup
 from translation import dates, multi30k
+from zoo_llama import zoo_llama
+from zoo_speed import zoo_speed
 
 from pretraining import pretraining_memory
+from zoo import zoo
 
 Step = Callable[[Bench], Findings]
 
@@ -52,6 +55,9 @@ STEPS: dict[str, Step] = {
     **{f"labels-{name}": functools.partial(labels, name=name) for name in SETS},
     "depth": functools.partial(depth, corpus="demo:docs"),
     "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
+    "zoo": zoo,
+    "zoo-llama": zoo_llama,
+    "zoo-speed": zoo_speed,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

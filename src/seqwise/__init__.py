@@ -20,6 +20,7 @@ _PUBLIC = {
     "finetune": "seqwise.api",
     "generate": "seqwise.api",
     "load": "seqwise.api",
+    "path": "seqwise.zoo.shipped",
     "SeqwiseConfig": "seqwise.models.config",
     "SeqwiseModel": "seqwise.models.backbone",
     "SeqwiseForSequenceClassification": "seqwise.models.heads",
