@@ -19,6 +19,7 @@ QUICK = {
     "tokenizer": "bpe:1000",
     "size": "30k",
     "layers": 2,
+    "width": 32,
     "context": 64,
     "batch": 8,
     "tokens": 12_000,

@@ -30,7 +30,7 @@ def trainers(bench: Bench) -> dict[str, Trainer]:
     for size in bench.choose(SIZES, ("30k", "100k")):
         for recipe in causal:
             told = {"accelerator": accelerator_for("cpu"), "folder": None, "steps": ENDLESS}
-            found[f"{recipe.model}, {size}"] = build_trainer(options_of(recipe.replace(size=size)), tokenizer, parts, **told)
+            found[f"{recipe.model}, {size}"] = build_trainer(options_of(recipe.replace(size=size, width=None)), tokenizer, parts, **told)
     return found
 
 

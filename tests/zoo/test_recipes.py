@@ -4,10 +4,13 @@ import shlex
 
 import pytest
 
+from seqwise.models.accounting import count_parameters
+from seqwise.models.architectures import architecture
+from seqwise.pretraining.build import model_config
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.zoo.recipes import RECIPES, SOURCES, Recipe
 
-SHARED = set(Recipe.__dataclass_fields__) - {"name", "model", "objective"}
+SHARED = set(Recipe.__dataclass_fields__) - {"name", "model", "objective", "size"}
 
 
 def test_they_share_everything_but_family_and_objective():
@@ -38,9 +41,41 @@ def test_the_command_is_that_of_the_options(recipe, monkeypatch):
 
 @pytest.mark.parametrize(("tokens", "budget"), [(20_000_000, "20Mtokens"), (12_345, "12345tokens"), (1_500_000, "1500000tokens")])
 def test_a_budget_is_written_as_it_is_read(tokens, budget):
-    recipe = Recipe(name="a", model="gru", tokens=tokens)
+    recipe = Recipe(name="a", model="gru", size="1m", tokens=tokens)
     assert recipe.options()["budget"] == budget
     assert PretrainOptions(source="a.txt", **recipe.options()).tokens == tokens
+
+
+class Vocabulary:
+    """As much of a tokenizer as a configuration asks for."""
+
+    pad_token_id, eos_token_id = 0, 2
+
+    def __len__(self) -> int:
+        return 4096
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_each_is_the_named_architecture_of_its_size(recipe):
+    """Recurrent mixers read no positions; what sees both sides has as many parameters, and another feed-forward."""
+    found = model_config(PretrainOptions(source="a.txt", **recipe.options()), Vocabulary())
+    named = architecture(f"{recipe.model}-tiny-v1", vocab_size=len(Vocabulary()))
+    counts = [count_parameters(config, vocabulary_head=True).non_embedding for config in (found, named)]
+    assert counts[0] == pytest.approx(counts[1], rel=0.01)
+    fixed = {
+        "hidden_size",
+        "embedding_size",
+        "projection_size",
+        "num_hidden_layers",
+        "layer_types",
+        "body",
+        "forget_bias",
+        "num_attention_heads",
+    }
+    if recipe.objective == "causal-lm":
+        fixed |= {"intermediate_size", *(["position_embedding"] if recipe.model == "transformer" else [])}
+        assert counts[0] == counts[1]
+    assert {name: getattr(found, name) for name in fixed} == {name: getattr(named, name) for name in fixed}
 
 
 def test_every_source_has_a_licence():

@@ -45,8 +45,10 @@ class Recipe(Config):
     corpus: str = ",".join(SOURCES)
     validation: str = "wikitext2/valid.txt.gz"
     tokenizer: str = "bpe:4096"
-    size: str = "1m"
+    size: str
+    """Parameters without embeddings: those of the architecture of that name, version 1; the causal models are exactly these."""
     layers: int = 4
+    width: int | None = 128
     context: int = 256
     batch: int = 32
     learning_rate: float = 3e-3
@@ -55,7 +57,7 @@ class Recipe(Config):
 
     def options(self) -> dict[str, str | int | float]:
         """As ``seqwise pretrain`` names them."""
-        values = {name: value for name, value in self.to_dict().items() if name not in ("name", "corpus", "tokens")}
+        values = {name: value for name, value in self.to_dict().items() if name not in ("name", "corpus", "tokens") and value is not None}
         millions, rest = divmod(self.tokens, 10**6)
         return values | {"budget": f"{self.tokens}tokens" if rest else f"{millions}Mtokens"}
 
@@ -71,11 +73,11 @@ class Recipe(Config):
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="rnn-tiny", model="rnn"),
-        Recipe(name="lstm-tiny", model="lstm"),
-        Recipe(name="gru-tiny", model="gru"),
-        Recipe(name="transformer-tiny", model="transformer"),
-        Recipe(name="lstm-tiny-mlm", model="lstm", objective="masked-lm"),
-        Recipe(name="transformer-tiny-mlm", model="transformer", objective="masked-lm"),
+        Recipe(name="rnn-tiny", model="rnn", size="952448"),
+        Recipe(name="lstm-tiny", model="lstm", size="955520"),
+        Recipe(name="gru-tiny", model="gru", size="958592"),
+        Recipe(name="transformer-tiny", model="transformer", size="959616"),
+        Recipe(name="lstm-tiny-mlm", model="lstm", size="955520", objective="masked-lm"),
+        Recipe(name="transformer-tiny-mlm", model="transformer", size="959616", objective="masked-lm"),
     )
 }
