@@ -63,8 +63,9 @@ def zoo(bench: Bench) -> Findings:
     figures, details = [], {}
     for recipe in recipes(bench):
         pretrained(bench, recipe)
+        run = run_folder(bench, recipe)
         with contextlib.chdir(bench.data):
-            record = publish(run_folder(bench, recipe), place / recipe.name, recipe.command())
+            record = publish(run, place / recipe.name, recipe.command())
         print(f"  {recipe.name}: {record['metric']} {record['precision']['file']:.4f}", flush=True)
         figures += _figures(record)
         details[recipe.name] = record

@@ -25,8 +25,9 @@ ENDLESS = 10**9
 def trainers(bench: Bench) -> dict[str, Trainer]:
     """One of each causal family and size, on the corpus of the zoo."""
     causal, found = [recipe for recipe in recipes(bench) if recipe.objective == "causal-lm"], {}
+    folder = (bench.out / "runs" / "zoo-speed").resolve()
     with contextlib.chdir(bench.data):
-        tokenizer, parts = prepare(options_of(causal[0]), (bench.out / "runs" / "zoo-speed").resolve(), lambda text: print(f"  {text}"))
+        tokenizer, parts = prepare(options_of(causal[0]), folder, lambda text: print(f"  {text}", flush=True))
     for size in bench.choose(SIZES, ("30k", "100k")):
         for recipe in causal:
             told = {"accelerator": accelerator_for("cpu"), "folder": None, "steps": ENDLESS}

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer, pipeline
 
 import seqwise
+from seqwise.comparison.options import parse_size
 from seqwise.core.files import sha256_of
 from seqwise.pretraining.shipping import MOST_BYTES, probe
 from seqwise.pretraining.shipping_card import shipping_card
@@ -97,10 +98,10 @@ def check_set(folders: list[Path]) -> None:
     assert one(record["corpus"]["train"]["sha256"] for record in records)
     assert one(record["corpus"]["validation"]["sha256"] for record in records)
     assert one(record["tokens"] for record in records)
-    shared = [{name: value for name, value in record["options"].items() if name not in ("model", "objective")} for record in records]
+    own = ("model", "objective", "size")
+    shared = [{name: value for name, value in record["options"].items() if name not in own} for record in records]
     assert all(options == shared[0] for options in shared)
     assert one(len(record["curve"]) for record in records)
     sizes = [record["parameters"]["non_embedding"] for record in records]
-    assert max(sizes) <= 1.02 * min(sizes)
-    target = {"30k": 30_000, "1m": 1_000_000}[shared[0]["size"]]
-    assert all(abs(size / target - 1) <= 0.01 for size in sizes)
+    assert max(sizes) <= 1.01 * min(sizes)
+    assert all(abs(size / parse_size(record["options"]["size"]) - 1) <= 0.01 for size, record in zip(sizes, records, strict=True))

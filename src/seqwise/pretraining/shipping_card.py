@@ -138,7 +138,7 @@ def _score(record: Mapping[str, Any]) -> str:
     kind, held_out, best = metric(record["metric"]), record["corpus"]["validation"], record["best"]
     more = {"causal-lm": "loss", "masked-lm": "masked_accuracy"}[record["options"]["objective"]]
     told = f"{kind.label}: **{record['precision']['file']:.4f}**, with the float32 weights {record['precision']['float32']:.4f}"
-    other = f"{metric(more).label} {best[more]:.4f} (step {best['step']:,}, the best of {len(record['curve'])} evaluations)"
+    other = f"{metric(more).label} {metric(more).value(best[more])} (step {best['step']:,}, the best of {len(record['curve'])} evaluations)"
     return f"- {told}; {other}; on `{_held_out(record)}`, {held_out['bytes']:,} bytes, in windows that stand side by side, 500 at most"
 
 
