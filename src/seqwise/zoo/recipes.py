@@ -52,7 +52,7 @@ class Recipe(Config):
     context: int = 256
     batch: int = 32
     learning_rate: float = 3e-3
-    tokens: int = 20_000_000
+    tokens: int = 12_000_000
     seed: int = 0
 
     def options(self) -> dict[str, str | int | float]:
