@@ -16,7 +16,7 @@ slow: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
 
 evidence: $(READY)
 	$(BIN)/python benchmarks/evidence.py

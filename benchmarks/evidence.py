@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
+from depth import depth
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
 from labels import SETS, labels
@@ -24,8 +25,11 @@ from speech import digits, strings
 from speed import speed
 from startup import startup
 from translation import dates, multi30k
+from zoo_llama import zoo_llama
+from zoo_speed import zoo_speed
 
 from pretraining import pretraining_memory
+from zoo import zoo
 
 Step = Callable[[Bench], Findings]
 
@@ -49,6 +53,11 @@ STEPS: dict[str, Step] = {
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
     **{f"labels-{name}": functools.partial(labels, name=name) for name in SETS},
+    "depth": functools.partial(depth, corpus="demo:docs"),
+    "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
+    "zoo": zoo,
+    "zoo-llama": zoo_llama,
+    "zoo-speed": zoo_speed,
     "padding": padding,
 }
 """In the order of running: padding last, because it uses the models of a finished run."""

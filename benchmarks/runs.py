@@ -30,11 +30,22 @@ def command(source: str, run: Path, **options: Any) -> list[str]:
     return [seqwise(), "compare", source, "--out", str(run), *flags]
 
 
-def start(arguments: list[str], log: Path, *, own_group: bool) -> subprocess.Popen:
-    """Start a command, its output appended to ``log``; in a process group of its own where it is to be killed."""
+def start(arguments: list[str], log: Path, *, own_group: bool, folder: Path | None = None) -> subprocess.Popen:
+    """Start a command in a folder, its output appended to ``log``; in a process group of its own where it is to be killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    paths = (os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path)
+    environment = os.environ | {"COLUMNS": "160", "PYTHONPATH": os.pathsep.join(paths)}
     with log.open("a") as file:
-        return subprocess.Popen(arguments, stdout=file, stderr=file, start_new_session=own_group, env=os.environ | {"COLUMNS": "160"})
+        return subprocess.Popen(arguments, stdout=file, stderr=file, start_new_session=own_group, env=environment, cwd=folder)
+
+
+def finish(arguments: list[str], log: Path, *, folder: Path | None = None) -> None:
+    """Run a command to its end. Raises ``RuntimeError`` with the end of its output where it fails."""
+    with start(arguments, log, own_group=False, folder=folder) as process:
+        code = process.wait()
+    if code:
+        tail = "\n".join(log.read_text().splitlines()[-6:])
+        raise RuntimeError(f"seqwise {arguments[1]} ended with exit code {code}; the end of {log}:\n{tail}")
 
 
 def compare(source: str, run: Path, **options: Any) -> dict[str, Any]:
@@ -42,12 +53,7 @@ def compare(source: str, run: Path, **options: Any) -> dict[str, Any]:
     result = run / "comparison.json"
     if result.exists() and read_json(result)["status"] == "complete":
         return read_json(result)
-    log = run.with_name(f"{run.name}.log")
-    with start(command(source, run, **options), log, own_group=False) as process:
-        code = process.wait()
-    if code:
-        tail = "\n".join(log.read_text().splitlines()[-6:])
-        raise RuntimeError(f"seqwise compare ended with exit code {code}; the end of {log}:\n{tail}")
+    finish(command(source, run, **options), run.with_name(f"{run.name}.log"))
     return read_json(result)
 
 

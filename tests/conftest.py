@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tiny import CONFIGURATIONS, REPLICATES, STEPS, daily, sentences, waves, word_pairs, write_csv, write_npz, write_pairs
+from tiny_zoo import make_zoo
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +99,25 @@ def finished_series(shared_folder):
 def finished_pairs(shared_folder):
     """A finished comparison of translators. Not to be changed; copy its folder first."""
     return compared(shared_folder, "pairs", "pairs.csv", lambda path: write_pairs(path, *word_pairs(300)), task="translation")
+
+
+@pytest.fixture(scope="session")
+def made(shared_folder) -> Path:
+    """Six small pretrained models, as they were trained and as published. Not to be changed; copy one first."""
+    place = shared_folder / "zoo"
+    with (shared_folder / "zoo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            place.mkdir()
+            make_zoo(place)
+    return place
+
+
+@pytest.fixture
+def made_zoo(made, monkeypatch) -> Path:
+    """The package as if it came with those models; returns their folder."""
+    monkeypatch.setattr("seqwise.zoo.shipped.MODELS", made / "models")
+    return made / "models"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from seqwise.core.registry import Registry
 ROOT = Path(seqwise.__file__).parent
 ORDER = (
     "core",
+    "zoo",
     "report",
     "kernels",
     "models",

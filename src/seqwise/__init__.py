@@ -21,6 +21,7 @@ _PUBLIC = {
     "claims": "seqwise.api",
     "generate": "seqwise.api",
     "load": "seqwise.api",
+    "path": "seqwise.zoo.shipped",
     "SeqwiseConfig": "seqwise.models.config",
     "SeqwiseModel": "seqwise.models.backbone",
     "SeqwiseForSequenceClassification": "seqwise.models.heads",
@@ -32,6 +33,9 @@ _PUBLIC = {
     "SeqwiseForPrediction": "seqwise.models.prediction",
     "SeqwiseForSeq2SeqLM": "seqwise.models.seq2seq",
     "SeqwiseSeq2SeqConfig": "seqwise.models.seq2seq_config",
+    "from_torch": "seqwise.models.from_torch",
+    "to_torch": "seqwise.models.from_torch",
+    "architecture": "seqwise.models.architectures",
     "UserError": "seqwise.core.errors",
 }
 

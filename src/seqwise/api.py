@@ -18,6 +18,7 @@ from seqwise.data.sound_files import sound_kind
 from seqwise.predictor import auto_class, quiet_libraries
 from seqwise.tasks import TASK_DATA
 from seqwise.tasks.task_data import Request
+from seqwise.zoo.shipped import folder_or_shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +208,7 @@ def pretrain(
     """Train one model on running text of any size; returns the folder, with the model in ``model/``, and the record.
 
     Args:
-        corpus: a file, folder, ``hf:NAME[/CONFIG]`` or ``demo:NAME``.
+        corpus: a file, folder, ``hf:NAME[/CONFIG]`` or ``demo:NAME``, or several with commas between them: ``"a.txt,demo:docs"``.
         out: the folder; the same call with the same folder continues or returns what is there.
         options: those of the command line: ``model="gru"``, ``budget="100Mtokens"``, ``objective="masked-lm"`` ...
 
@@ -251,10 +252,13 @@ def claims(
 
 
 def load(source: str | Path) -> tuple[Any, Any]:
-    """Model and tokenizer from a run folder or a model folder."""
+    """Model and tokenizer of a run folder, a model folder, or a pretrained model of the package: ``load("lstm-tiny")``.
+
+    A folder of that name in the working directory comes first. Nothing is fetched. Raises :class:`UserError` where there is neither.
+    """
     from seqwise.predictor import load_model
 
-    folder = Path(source)
+    folder = folder_or_shipped(source)
     return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(folder)
 
 
@@ -279,7 +283,7 @@ def evaluate(source: str | Path, data: str, **columns: Any) -> dict[str, Any]:
         columns: ``text``, ``target``, ``id``, ``time``, ``header`` and ``split``, as of the command line.
     """
     request = Request(source=data, **columns)
-    if _is_language_model(Path(source)):
+    if _is_language_model(folder_or_shipped(source)):
         for name in ("target", "header", "id", "time", "split"):
             if getattr(request, name) is not None:
                 raise UserError(f"--{name} has no meaning for a language model", fix="leave it out; --text names the column of a table")
@@ -346,7 +350,7 @@ def _with_intervals(task: "Task", outputs: np.ndarray, truth: np.ndarray) -> dic
 
 
 def generate(source: str | Path, prompt: str, **sampling: Any) -> str:
-    """A language model's continuation of ``prompt``, by a run folder or a model folder.
+    """A language model's continuation of ``prompt``, by a run folder, a model folder or a pretrained model of the package.
 
     Args:
         sampling: ``tokens``, ``temperature``, ``top_k``, ``beams`` and ``seed``, as of the command line.

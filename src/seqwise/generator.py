@@ -9,7 +9,8 @@ from seqwise.comparison.folder import read_result
 from seqwise.core.errors import UserError
 from seqwise.models.external import longest_input
 from seqwise.models.writing import continuation, tokens_of
-from seqwise.predictor import load_model, quiet_libraries
+from seqwise.predictor import how_to_use, load_model, quiet_libraries
+from seqwise.zoo.shipped import folder_or_shipped
 
 LONGEST_WINDOW = 1024
 
@@ -49,10 +50,8 @@ class Sampling:
 
 
 def model_folder(source: str) -> Path:
-    """The language model of a run folder, or the folder itself."""
-    folder = Path(source)
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {source}", expected="a run folder of a language model, or a model folder")
+    """The language model of a run folder, or the folder itself; a pretrained model of the package where there is no such folder."""
+    folder = folder_or_shipped(source)
     return folder / "best" if (folder / "comparison.json").exists() else folder
 
 
@@ -73,7 +72,7 @@ def load_language_model(source: str) -> tuple[Any, Any]:
     folder = model_folder(source)
     model, tokenizer = load_model(folder)
     if not model.can_generate() or model.config.is_encoder_decoder:
-        raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix="`seqwise predict` uses it")
+        raise UserError(f"{source} holds no language model but a {type(model).__name__}", fix=how_to_use(model.config))
     return model, tokenizer
 
 

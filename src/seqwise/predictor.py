@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 from seqwise.tasks.series_panels import ABOUT, series_facts
+from seqwise.zoo.shipped import folder_or_shipped
 
 if TYPE_CHECKING:
     from seqwise.tasks.use import Use
@@ -19,6 +20,7 @@ AUTO_CLASSES = {
     "ForCTC": "AutoModelForCTC",
     "CausalLM": "AutoModelForCausalLM",
     "LMHeadModel": "AutoModelForCausalLM",
+    "ForMaskedLM": "AutoModelForMaskedLM",
     "ForPrediction": "AutoModelForTimeSeriesPrediction",
     "ForSeq2SeqLM": "AutoModelForSeq2SeqLM",
 }
@@ -82,7 +84,7 @@ def auto_class(folder: Path) -> str:
     for ending, auto in AUTO_CLASSES.items():
         if architecture.endswith(ending):
             return auto
-    raise UserError(f"{folder} holds a {architecture}", expected="a classifier, a translator or a causal language model")
+    raise UserError(f"{folder} holds a {architecture}", expected="a classifier, a translator or a language model")
 
 
 def _require(folder: Path, *names: str) -> None:
@@ -106,9 +108,7 @@ def load_predictor(source: str) -> "Use":
     """What a run folder recommends, a model folder or a baseline folder holds, ready to answer."""
     from seqwise.tasks import USES
 
-    folder = Path(source)
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {source}", expected="a run folder of compare or train, or a model folder")
+    folder = folder_or_shipped(source)
     if (folder / "comparison.json").exists():
         return load_predictor(str(folder / _recommended_folder(folder)))
     if (folder / "baseline.json").exists():
@@ -116,7 +116,7 @@ def load_predictor(source: str) -> "Use":
     model, preprocessor = load_model(folder)
     task = task_of(model.config)
     if task not in USES:
-        raise UserError(f"{source} holds a language model, which labels nothing", fix="`seqwise generate` writes with it")
+        raise UserError(f"{source} holds a language model, which labels nothing", fix=how_to_use(model.config))
     return USES[task].of_model(model, preprocessor, folder.name)
 
 
@@ -132,6 +132,13 @@ def task_of(config: Any) -> str:
     if architecture.endswith("ForSeq2SeqLM"):
         return "translation"
     return "time-series-forecasting" if architecture.endswith("ForPrediction") else "text-generation"
+
+
+def how_to_use(config: Any) -> str:
+    """What uses a model that somebody asked something else of."""
+    if config.architectures[0].endswith("ForMaskedLM"):
+        return 'pipeline("fill-mask") of transformers fills masks with it'
+    return "`seqwise generate` writes with it" if task_of(config) == "text-generation" else "`seqwise predict` uses it"
 
 
 def _recommended_folder(run: Path) -> str:

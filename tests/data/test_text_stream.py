@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
 from seqwise.data import text_stream
-from seqwise.data.text_stream import PIECE, Piece, spread_sample, stream_text
+from seqwise.data.text_stream import PIECE, Piece, sources_of, spread_sample, stream_text
 
 WORDS = "the quick brown fox jumps over the lazy dog, naïve coöperation in 東京 😀\n"
 
@@ -98,3 +98,36 @@ def test_a_sample_is_evenly_spaced_and_bounded(sizes, characters):
     assert sum(map(len, kept)) <= max(2 * characters, max(sizes))
     if total <= 2 * characters:
         assert kept == [piece.text for piece in pieces]
+
+
+def test_several_sources_follow_one_another(tmp_path):
+    texts = {"a.txt": "first", "b.md": "second"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "c.jsonl").write_text(json.dumps({"text": "third"}))
+    named = ", ".join(str(tmp_path / name) for name in (*texts, "c.jsonl"))
+    assert documents(stream_text(named)) == ["first", "second", "third"]
+    alone = documents(stream_text("demo:docs"))
+    assert documents(stream_text(f"{tmp_path / 'a.txt'},demo:docs")) == ["first", *alone]
+
+
+def test_a_path_with_a_comma_is_one_source_where_it_exists(tmp_path, monkeypatch):
+    (tmp_path / "a,b.txt").write_text("whole")
+    named = str(tmp_path / "a,b.txt")
+    assert sources_of(named) == (named,)
+    assert documents(stream_text(named)) == ["whole"]
+    monkeypatch.chdir(tmp_path)
+    assert sources_of("a,c.txt") == ("a", "c.txt")
+
+
+@pytest.mark.parametrize("text", ["a.txt,", ",a.txt", "a.txt,,b.txt", ","])
+def test_a_comma_with_nothing_beside_it(text):
+    with pytest.raises(UserError, match="names no source beside one of its commas"):
+        sources_of(text)
+
+
+def test_each_of_several_sources_needs_text(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.txt").write_text(" ")
+    with pytest.raises(UserError, match=r"b\.txt holds no text"):
+        list(stream_text(f"{tmp_path / 'a.txt'},{tmp_path / 'b.txt'}"))

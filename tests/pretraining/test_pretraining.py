@@ -16,6 +16,8 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 import seqwise
 from seqwise.core.errors import UserError
 from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.pretraining.engine import default_folder
+from seqwise.pretraining.options import PretrainOptions
 from seqwise.training.loop import Trainer
 
 WORDS = ("the", "river", "runs", "down", "to", "sea", "and", "old", "men", "watch", "ships", "sail", "away", "at", "dawn")
@@ -157,6 +159,19 @@ def test_a_given_tokenizer_and_a_given_validation_file(corpus, tmp_path):
     assert AutoTokenizer.from_pretrained(folder / "model").vocab_size == AutoTokenizer.from_pretrained(tmp_path / "tokenizer").vocab_size
 
 
+def test_several_sources_are_one_corpus_and_the_card_names_each(corpus, tmp_path):
+    (tmp_path / "more.txt").write_text("a second text\n" * 50)
+    (tmp_path / "held.txt").write_text(corpus.read_text()[:2000])
+    several = f"{corpus},{tmp_path / 'more.txt'}"
+    folder, record = pretrain(several, tmp_path / "run", validation=f"{tmp_path / 'held.txt'},{tmp_path / 'more.txt'}")
+    assert record["sources"] == [str(corpus), str(tmp_path / "more.txt")]
+    assert record["corpus"]["train"]["bytes"] == len(corpus.read_bytes()) + len((tmp_path / "more.txt").read_bytes())
+    assert record["corpus"]["validation"]["bytes"] == 2000 + len((tmp_path / "more.txt").read_bytes())
+    assert record["corpus"]["train"]["documents"] == 2
+    assert "data: `river.txt`, `more.txt`;" in (folder / "model" / "README.md").read_text()
+    assert default_folder(PretrainOptions(source=several)).name.startswith("pretrain-lstm-river+more-")
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "words"),
     [
@@ -165,6 +180,8 @@ def test_a_given_tokenizer_and_a_given_validation_file(corpus, tmp_path):
         (None, {"context": 5000}, "left for validation"),
         (None, {"report_to": "nothing"}, "--report-to nothing is not possible"),
         (None, {"source": "missing.txt"}, "missing.txt cannot be read"),
+        (None, {"source": "missing.txt,demo:docs"}, "missing.txt cannot be read"),
+        (None, {"source": "a.txt,"}, "names no source beside one of its commas"),
     ],
 )
 def test_what_cannot_be_learned_from_is_one_message_and_leaves_no_folder(corpus, tmp_path, content, changes, words):

@@ -9,7 +9,7 @@ from seqwise.cli import shared
 
 def command(
     corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="A txt, md, parquet or jsonl file, a folder, hf:NAME[/CONFIG], or demo:NAME.")
+        str, typer.Argument(metavar="CORPUS", help="A txt, md, parquet or jsonl file, a folder, hf:NAME, demo:NAME; several as A,B.")
     ],
     model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer or a hybrid such as lstm+attention.")] = "lstm",
     objective: Annotated[str, typer.Option(help="causal-lm (the next token) or masked-lm (hidden tokens).")] = "causal-lm",

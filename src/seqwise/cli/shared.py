@@ -24,7 +24,7 @@ Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns; recognised if not given.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
-Folder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder of compare or train, or a model folder.")]
+Folder = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a model folder, or a pretrained model of `seqwise models`.")]
 Validation = Annotated[str | None, typer.Option(help="A file of its own for validation.")]
 Test = Annotated[str | None, typer.Option(help="A file of its own for the test.")]
 Group = Annotated[str | None, typer.Option(help="Column whose equal values must stay in one split (an author, a patient).")]

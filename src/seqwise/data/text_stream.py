@@ -36,22 +36,37 @@ class Piece:
     last: bool
 
 
+def sources_of(text: str) -> tuple[str, ...]:
+    """The sources that a comma separates; what exists as such is one, commas and all.
+
+    Raises :class:`UserError` where nothing stands beside a comma.
+    """
+    if "," not in text or Path(text).exists():
+        return (text,)
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise UserError(f"'{text}' names no source beside one of its commas", expected="one source, or several as a.txt,b.txt")
+    return found
+
+
 def stream_text(source: str, column: str | None = None) -> Iterator[Piece]:
     """The documents of a source, in order, each in pieces that end with a line where lines are of usual length.
 
     Args:
         source: a .txt .text .md or .rst file (one document; also .gz), a folder of such files (one each, by path), a .parquet or .jsonl
-            file (one a row), or any other table, ``hf:NAME`` or ``demo:NAME``, which are read whole.
-        column: of the text in a table; guessed where it is not named.
+            file (one a row), or any other table, ``hf:NAME`` or ``demo:NAME``, which are read whole; several with commas between them,
+            one after the other.
+        column: of the text in tables; guessed where it is not named.
 
     Raises :class:`UserError` naming the file for what is missing, damaged, no UTF-8, or without text.
     """
-    found = False
-    for piece in _stream(str(source), column):
-        found = True
-        yield piece
-    if not found:
-        raise UserError(f"{source} holds no text", expected="characters other than white space")
+    for one in sources_of(str(source)):
+        found = False
+        for piece in _stream(one, column):
+            found = True
+            yield piece
+        if not found:
+            raise UserError(f"{one} holds no text", expected="characters other than white space")
 
 
 def _stream(source: str, column: str | None) -> Iterator[Piece]:

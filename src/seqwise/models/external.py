@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from seqwise.core.errors import UserError, first_line
 from seqwise.models.accounting import ParameterCount, count_of_model
+from seqwise.zoo.shipped import folder_or_shipped, shipped_names
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model")
@@ -47,12 +48,13 @@ class External:
 
 
 def find(source: str) -> Path:
-    """The folder of ``hf:FOLDER``, or of ``hf:NAME`` after its files were fetched from the hub; of a run folder the model in it.
+    """The folder of ``hf:FOLDER``, of a run folder the model in it; that of a pretrained model of the package; or one fetched from the hub.
 
     Raises :class:`UserError` where there is no such folder or model, or it has no safetensors or no tokenizer.
     """
     name = source.removeprefix("hf:")
-    folder = _model_in(Path(name)) if Path(name).is_dir() else _fetch(source, name)
+    here = Path(name).is_dir() or name in shipped_names()
+    folder = _model_in(folder_or_shipped(name)) if here else _fetch(source, name)
     if not (folder / "config.json").exists():
         raise UserError(f"{source} has no config.json", expected="a folder of a Hugging Face model, or a name on the hub")
     if not any((folder / file).exists() for file in WEIGHTS):

@@ -6,6 +6,9 @@ from typing import Any
 from seqwise.comparison.wording import metric
 from seqwise.report import numbers
 
+TAGS = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}
+PRECISIONS = {"no": "fp32"}
+"""As ``--precision`` calls what accelerate calls otherwise."""
 USE = {
     "causal-lm": """```python
 import seqwise  # registers the model with transformers
@@ -26,7 +29,7 @@ def pretraining_card(record: Mapping[str, Any]) -> str:
     """Markdown with the front matter that the Hugging Face hub reads."""
     options, held_out = record["options"], record["corpus"]["validation"]
     score, kind = record["best"][record["metric"]], metric(record["metric"])
-    tag = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}[options["objective"]]
+    tag = TAGS[options["objective"]]
     return f"""---
 library_name: transformers
 pipeline_tag: {tag}
@@ -37,7 +40,7 @@ tags:
 
 # {options["model"]}, pretrained ({options["objective"]})
 
-{_size(record)}
+{size_line(record)}
 
 ## How to use it
 
@@ -46,7 +49,7 @@ tags:
 ## How it was made
 
 {_data(record)}
-{_training(record)}
+{training_line(record)}
 - {kind.label} on held-out text: **{kind.value(score)}** (step {record["best"]["step"]:,}), {held_out["bytes"]:,} bytes
 
 The command that made it:
@@ -62,7 +65,7 @@ of the same kind; on other text it does worse.
 """
 
 
-def _size(record: Mapping[str, Any]) -> str:
+def size_line(record: Mapping[str, Any]) -> str:
     parameters = record["parameters"]
     return (
         f"{parameters['non_embedding']:,} parameters and {parameters['embedding']:,} of the embedding, {record['vocab_size']:,} tokens,"
@@ -71,12 +74,21 @@ def _size(record: Mapping[str, Any]) -> str:
 
 
 def _data(record: Mapping[str, Any]) -> str:
-    name, train = record["options"]["source"].rstrip("/").rsplit("/", 1)[-1], record["corpus"]["train"]
-    return f"- data: `{name}`, {train['bytes']:,} bytes, {train['tokens']:,} tokens, sha256 `{train['sha256']}`"
+    names, train = (f"`{name_of(source)}`" for source in record["sources"]), record["corpus"]["train"]
+    return f"- data: {', '.join(names)}; {train['bytes']:,} bytes, {train['tokens']:,} tokens, sha256 `{train['sha256']}`"
 
 
-def _training(record: Mapping[str, Any]) -> str:
+def name_of(source: str) -> str:
+    """A source without the folders that it lay in."""
+    return source.rstrip("/").rsplit("/", 1)[-1]
+
+
+def training_line(record: Mapping[str, Any]) -> str:
     environment = record["environment"]
-    where = f"{environment['cpu']} ({environment['device']}, precision {environment['precision']})"
+    threads, precision = (
+        numbers.plural(environment["threads"], "thread"),
+        PRECISIONS.get(environment["precision"], environment["precision"]),
+    )
+    where = f"{environment['cpu']}, {threads} ({environment['device']}, precision {precision})"
     steps = f"{record['steps']:,} steps of {record['tokens_per_step']:,}"
     return f"- {record['tokens']:,} tokens in {steps}, {numbers.duration(record['train_seconds'])} of training on {where}"

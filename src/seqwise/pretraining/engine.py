@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import os
+import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -15,28 +16,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from seqwise.comparison.folder import RunFolder
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError, first_line
 from seqwise.core.files import read_json, write_json, write_text
-from seqwise.data.token_file import TokenFile, TokenWindows
-from seqwise.models.accounting import count_of_model, count_parameters, flops_per_token
-from seqwise.models.config import SeqwiseConfig
-from seqwise.pretraining.card import pretraining_card
+from seqwise.data.text_stream import sources_of
+from seqwise.data.token_file import TokenFile
+from seqwise.models.accounting import count_of_model, flops_per_token
+from seqwise.pretraining.build import build_trainer, steps_of
+from seqwise.pretraining.card import name_of, pretraining_card
 from seqwise.pretraining.corpus import prepare
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.report import numbers
-from seqwise.training.carry import CarriedState
 from seqwise.training.checkpoint import drop_checkpoint, load_weights
 from seqwise.training.loop import Progress as Standing
-from seqwise.training.loop import Trainer, TrainingConfig
-from seqwise.training.objectives import OBJECTIVES
-from seqwise.training.pretrain import CorpusFeed
+from seqwise.training.loop import Trainer
 
 MEASURED_STEPS, FEWEST_SECONDS = 4, 2.0
 """From which the number of steps of a budget in time follows."""
 RESERVE = 0.95
-CHECKPOINT_SECONDS = 60.0
 BROKEN = "the loss is no longer a number"
 
 
@@ -116,41 +113,9 @@ class Pretraining:
             )
         return found
 
-    def _config(self, tokenizer: Any) -> SeqwiseConfig:
-        """The model at the size that was asked for, matched as in a comparison."""
-        options, objective = self.options, OBJECTIVES[self.options.objective]
-        shape = Shape(
-            vocab_size=len(tokenizer),
-            embedding_size=embedding_size(options.target_parameters),
-            layers=options.layers or default_layers(options.target_parameters),
-            classes=0,
-            context=options.context,
-            bidirectional=objective.bidirectional,
-            width=options.width,
-        )
-        measure = lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding)  # noqa: E731
-        config = solve(options.contender, shape, "modern", measure, float(options.target_parameters))
-        for name in ("hidden_dropout", "embedding_dropout"):
-            setattr(config, name, options.dropout)
-        config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
-        return config
-
     def _trainer(self, accelerator: Accelerator, tokenizer: Any, parts: dict[str, TokenFile], steps: int = 10**9) -> Trainer:
-        options, objective = self.options, OBJECTIVES[self.options.objective]
-        windows = TokenWindows(parts["train"], options.context, options.batch, options.seed, stateful=options.stateful)
-        feed = CorpusFeed(windows, parts["validation"], objective(tokenizer))
-        training = TrainingConfig(
-            steps=steps,
-            checkpoint_seconds=CHECKPOINT_SECONDS,
-            **{
-                name: getattr(options, name)
-                for name in ("evaluations", "learning_rate", "weight_decay", "warmup", "decay", "seed", "accumulation")
-            },
-        )
-        torch.manual_seed(options.seed)
-        model = objective.model_class(self._config(tokenizer))
-        carry = CarriedState(windows.begins_anew) if options.stateful else None
-        return Trainer(model, feed, training, folder=self.folder / "checkpoint", accelerator=accelerator, carry=carry)
+        place = self.folder / "checkpoint"
+        return build_trainer(self.options, tokenizer, parts, accelerator=accelerator, folder=place, steps=steps)
 
     def _plan(self, accelerator: Accelerator, trainer: Trainer, parts: dict[str, TokenFile], tokenizer: Any) -> dict[str, Any]:
         """How many steps, decided once; on disk before the first of them."""
@@ -183,7 +148,7 @@ class Pretraining:
         """Of a budget in tokens by division; of one in time by a few steps that are then undone."""
         options = self.options
         if options.tokens is not None:
-            return max(options.evaluations, -(-options.tokens // (options.batch * options.context)))
+            return steps_of(options)
         trainer.model.train()
         trainer.step()
         begun, steps = self.clock(), 0
@@ -247,6 +212,7 @@ class Pretraining:
             "schema_version": 1,
             "request": self.options.request(),
             "options": self.options.to_dict(),
+            "sources": list(sources_of(self.options.source)),
             "architecture": {
                 name: value for name, value in trainer.bare_model.config.to_diff_dict().items() if name != "transformers_version"
             },
@@ -264,6 +230,7 @@ class Pretraining:
                 "processes": trainer.accelerator.num_processes,
                 "device": str(trainer.accelerator.device),
                 "precision": trainer.accelerator.mixed_precision,
+                "python": platform.python_version(),
                 "packages": package_versions(),
                 "source_sha256": source_hash(),
                 "command": self.command,
@@ -280,7 +247,7 @@ def _told(file: TokenFile) -> dict[str, Any]:
 
 
 def default_folder(options: PretrainOptions) -> Path:
-    stem = options.source.rstrip("/").rsplit("/", 1)[-1].replace(":", "-").split(".")[0]
+    stem = "+".join(name_of(source).replace(":", "-").split(".")[0] for source in sources_of(options.source))
     return Path("runs") / f"pretrain-{options.model}-{stem}-{options.request()[:6]}"
 
 

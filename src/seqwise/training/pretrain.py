@@ -27,7 +27,7 @@ class NextToken:
         """Nothing of the tokenizer is needed."""
 
     def batch(self, inputs: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        labels = torch.from_numpy(targets)
+        labels = torch.from_numpy(targets).contiguous()  # the library's loss asks for it
         return {"input_ids": torch.from_numpy(inputs), "labels": labels, "shift_labels": labels}
 
     def scores(self, nats: float, labels: int, right: int, held_out: TokenFile) -> dict[str, float]:

@@ -1,0 +1,39 @@
+"""Conformance of the pretrained models that the package comes with; and of ones made here, so that the whole way is tested anywhere."""
+
+import pytest
+import zoo_checks as checks
+
+from seqwise.zoo.recipes import RECIPES
+from seqwise.zoo.shipped import MODELS, shipped_names
+from tiny_zoo import MADE
+
+SHIPPED = shipped_names()
+NONE = pytest.mark.skipif(not SHIPPED, reason="this copy comes without pretrained models (benchmarks/zoo.py makes them)")
+CHECKS = (checks.check_files, checks.check_loading, checks.check_pipeline, checks.check_card)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", SHIPPED or [pytest.param("none", marks=NONE)])
+def test_shipped(name, check):
+    check(MODELS / name)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", MADE)
+def test_made_here(name, check, made_zoo):
+    check(made_zoo / name)
+
+
+@NONE
+def test_the_shipped_ones_are_a_set_made_by_the_recipes():
+    assert sorted(RECIPES) == SHIPPED
+    checks.check_set([MODELS / name for name in SHIPPED])
+    for name, recipe in RECIPES.items():
+        record = checks.record_of(MODELS / name)
+        assert record["environment"]["command"] == recipe.command()
+        assert record["tokens"] >= recipe.tokens
+        assert record["sources"] == recipe.corpus.split(",")
+
+
+def test_the_ones_made_here_are_a_set(made_zoo):
+    checks.check_set([made_zoo / name for name in MADE])
