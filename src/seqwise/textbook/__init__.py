@@ -13,6 +13,8 @@ CLAIMS = Registry(
         "state-tracking": "seqwise.textbook.state_tracking:StateTracking",
         "attention-support": "seqwise.textbook.attention_support:AttentionSupport",
         "use-cases": "seqwise.textbook.use_cases:UseCases",
+        "ecosystem": "seqwise.textbook.ecosystem:Ecosystem",
+        "pretraining": "seqwise.textbook.pretraining:Pretraining",
         "scaling": "seqwise.textbook.scaling:Scaling",
         "standard-architecture": "seqwise.textbook.standard_architecture:StandardArchitecture",
         "position": "seqwise.textbook.position:Position",
