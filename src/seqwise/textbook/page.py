@@ -19,7 +19,7 @@ def render_claims(result: Mapping[str, Any], pictures: Mapping[str, tuple[Block,
     told = numbers.listed([f"{count} {verdict}" for verdict, count in counts.items() if count]) or "nothing yet"
     environment = result["environment"]
     subtitle = f"Tier {result['tier']} on {environment['cpu']}, {environment['cores']} cores: {told}."
-    sections = (_table(result), *(_claim(claim, pictures.get(claim["id"], ()), result) for claim in run), _rest(result))
+    sections = (_table(result), *(_claim(claim, pictures.get(claim["id"], ()), result) for claim in run), _agreement(result), _rest(result))
     footer = "Made by seqwise from claims.json beside this file, which holds every number shown here."
     return render(Document("RNN, LSTM, Transformer: what the claims come to", subtitle, tuple(s for s in sections if s.blocks), footer))
 
@@ -106,6 +106,19 @@ def _measurements(claim: Mapping[str, Any]) -> Table:
         for m in claim["measurements"]
     )
     return Table(columns, rows)
+
+
+def _agreement(result: Mapping[str, Any]) -> Section:
+    """Published signs beside ours."""
+    found = result["agreement"]
+    if not found["of"]:
+        return Section("agreement", "")
+    text = f"{found['agreeing']} of {found['of']} published orders of two models come out the same here"
+    text += f" ({numbers.share(found['ci95'][0])} to {numbers.share(found['ci95'][1])} of such orders). This is a diagnostic, not a goal."
+    columns = (Column("quantity", wide=True), Column("published", wide=True), Column("here"), Column("what stands between", wide=True))
+    rows = tuple((f"{row['claim']}: {row['quantity']}", row["published"], row["here"], row["why"]) for row in found["disagreements"])
+    blocks = (Paragraph(text), *((Table(columns, rows, sortable=False),) if rows else ()))
+    return Section("agreement", "Beside the literature", "", blocks)
 
 
 def _rest(result: Mapping[str, Any]) -> Section:

@@ -23,6 +23,7 @@ from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json, write_json, write_text
 from seqwise.report import numbers
 from seqwise.textbook import CLAIMS
+from seqwise.textbook.agreement import agreement
 from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
 from seqwise.textbook.table import measured_table
 
@@ -116,6 +117,7 @@ class ClaimsRun:
             "tier": self.tier,
             "claims": claims,
             "table": measured_table(claims),
+            "agreement": agreement(claims),
             "environment": environment(self.command),
         }
         write_json(self.folder.path / "claims.json", result)
