@@ -8,13 +8,13 @@ import torch
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
+from test_loop import STEPS, assert_same, trainer
 
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.heads import SeqwiseForSequenceClassification
 from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.training.finetune import depths, rate_at, shallowest
-from test_loop import STEPS, assert_same, trainer
 
 TINY = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 

@@ -31,9 +31,12 @@ def command(
     ] = None,
     from_pretrained: Annotated[
         str | None,
-        typer.Option(help="Pretrained models, comma-separated, each of them fine-tuned and from fresh weights: lstm-tiny,transformer-tiny."),
+        typer.Option(
+            help="Pretrained models, comma-separated, each of them fine-tuned and from fresh weights: lstm-tiny,transformer-tiny."
+        ),
     ] = None,
     labels: shared.Labels = None,
+    patience: shared.Patience = None,
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
     match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",
@@ -51,7 +54,9 @@ def command(
         bool | None,
         typer.Option(help="One more configuration, beyond the edge that a kept one lies on; if not given, where time allows."),
     ] = None,
-    data_fractions: Annotated[str | None, typer.Option(help="Train again on these shares of the data, 0.1,0.3,1, or examples, 50,500.")] = None,
+    data_fractions: Annotated[
+        str | None, typer.Option(help="Train again on these shares of the data, 0.1,0.3,1, or examples, 50,500.")
+    ] = None,
     refit: Annotated[
         bool | None,
         typer.Option(help="Train the recommended model longer at the end, in a fifth of the budget; if not given, from 15m on."),

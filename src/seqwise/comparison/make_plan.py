@@ -18,7 +18,8 @@ from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choos
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan, limited
-from seqwise.models.external import External, inspect, load_tokenizer
+from seqwise.models.external import External, inspect
+from seqwise.models.origin import find, saved_settings
 from seqwise.tasks.task import Task
 from seqwise.tasks.task_data import EncodedFacts, Encoding, TaskData
 
@@ -82,9 +83,9 @@ def make_plan(
         batch_size=batch_size,
         device=options.device,
         lengths=facts.lengths,
-        externals=_outside(task, contenders, data.labels(corpus)),
+        externals=_outside(task, contenders, corpus, encoding),
     )
-    _encode_outside(setting, corpus, splits.replicates[0], folder.replicate(0))
+    _encode_outside(setting, corpus, splits.replicates[0], encoding, folder.replicate(0))
     per_epoch = Batches(facts.lengths, batch_size, 0).per_epoch
     machine = Machine(engine.workers, per_epoch, fixed, started)
     choice = _choice(setting, Calibration(setting, engine, folder, facts.test_share), machine)
@@ -97,7 +98,7 @@ def make_plan(
         if replicate:
             data.encode(corpus, part, encoding, folder.replicate(replicate))
         if replicate or not kept:
-            _encode_outside(setting, corpus, part, folder.replicate(replicate))
+            _encode_outside(setting, corpus, part, encoding, folder.replicate(replicate))
     return {
         "schema_version": 1,
         "seed": options.seed,
@@ -119,17 +120,24 @@ def _split(data: TaskData, corpus: Any, options: Options, replicates: int) -> Sp
     return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
 
 
-def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -> dict[str, External]:
+def _outside(task: Task, contenders: list[Contender], corpus: Any, encoding: Encoding) -> dict[str, External]:
     """The contenders that were not made here."""
-    settings = task.head_settings(labels)
-    return {c.name: inspect(c.name, c.source, task.auto_class, fresh=c.fresh, **settings) for c in contenders if c.source}
+    found, head = {}, task.head_settings(task.data.labels(corpus))
+    for contender in contenders:
+        if contender.source:
+            model = find(contender.source)
+            adapted = task.data.adapted(model, saved_settings(model), corpus, encoding)
+            found[contender.name] = inspect(
+                contender.name, contender.source, task.auto_class, fresh=contender.fresh, adapted=adapted, **head
+            )
+    return found
 
 
-def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
-    """Encode a replicate's splits once more for every model from outside, with its own tokenizer and within its own longest input."""
+def _encode_outside(setting: Setting, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> None:
+    """Encode a replicate's splits once more for every model from outside, with what prepares its input, within its own longest one."""
     for name, external in setting.externals.items():
-        tokenizer = load_tokenizer(external.folder)
-        setting.task.data.encode_as(tokenizer, corpus, splits, setting.context_of(external), folder / name)
+        longest = setting.context_of(external)
+        setting.task.data.encode_as(Path(external.folder), corpus, splits, encoding, longest, folder / name)
 
 
 def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
@@ -143,7 +151,9 @@ def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Cho
     extended = bool(options.extend_search) and configurations > 1
     longer = {name: dict.fromkeys(("modern", "classic"), REFIT_TIMES * count) for name, count in steps.items()}
     refit_steps = longer if refit.wanted(options) else None
-    return Choice(options.target_parameters or 0, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps)
+    return Choice(
+        options.target_parameters or 0, replicates, configurations, steps, None, epochs, extended=extended, refit_steps=refit_steps
+    )
 
 
 def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:

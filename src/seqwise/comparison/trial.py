@@ -54,7 +54,8 @@ def build_model(job: Mapping[str, Any], task: Task, train: Any) -> Any:
     if outside is None:
         return task.build(model_config(job, task, train))
     dropout, fresh = job["hyperparameters"]["dropout"], job["config"].get("fresh", False)
-    settings = {"token_dropout": task.token_dropout * dropout} | task.head_settings(job["labels"])
+    settings = {"token_dropout": task.token_dropout * dropout} | job["config"].get("settings", {})
+    settings |= task.head_settings(job["labels"]) | task.input_settings(train)
     return load_external(outside, task.auto_class, dropout=dropout, fresh=fresh, **settings)
 
 

@@ -9,7 +9,7 @@ from seqwise.data.readers import label_ids
 from seqwise.data.sounds import SoundCorpus
 from seqwise.data.splits import Split, SplitPlan, Splits
 from seqwise.tasks.sound_data import SoundData
-from seqwise.tasks.task_data import EncodedFacts, Encoding
+from seqwise.tasks.task_data import EncodedFacts, Encoding, check_whole
 
 
 class LabelledSounds(SoundData):
@@ -21,13 +21,21 @@ class LabelledSounds(SoundData):
         return corpus.classes
 
     def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        extractor, labels, found = self.encoded_extractor(corpus, encoding), label_ids(corpus), {}
+        found = self._write(self.encoded_extractor(corpus, encoding), corpus, splits, folder)
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+
+    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> None:
+        found = self._write(self.own_extractor(model), corpus, splits, folder)
+        check_whole([part.lengths.max() for part in found.values()], longest, model)
+
+    def _write(self, extractor: Any, corpus: SoundCorpus, splits: Splits, folder: Path) -> dict[Split, SequenceSet]:
+        labels, found = label_ids(corpus), {}
         extractor.save_pretrained(folder / "preprocessor")
         for split in Split:
             indices = splits.indices(split)
-            found[split] = SequenceSet.from_arrays([extractor.features(corpus.waves[i]) for i in indices], labels[indices])
+            found[split] = SequenceSet.from_arrays(self.features(extractor, corpus, indices), labels[indices])
             found[split].save(folder / f"{split}.safetensors")
-        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+        return found
 
     def card(self, corpus: SoundCorpus, plan: SplitPlan) -> dict[str, Any]:
         return data_card(corpus, plan) | {"length_in": "steps", "counted": "recordings"}

@@ -21,7 +21,6 @@ def build_optimizer(
         decays = parameter.ndim > 1 and id(parameter) not in embeddings
         groups.setdefault((shares.get(name, 1.0), decays), []).append(parameter)
     settings = [
-        {"params": members, "weight_decay": weight_decay if decays else 0.0, "share": share}
-        for (share, decays), members in groups.items()
+        {"params": members, "weight_decay": weight_decay if decays else 0.0, "share": share} for (share, decays), members in groups.items()
     ]
     return torch.optim.AdamW(settings, lr=learning_rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
