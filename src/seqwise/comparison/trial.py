@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from seqwise.comparison.extension import extended, reached_ends
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.search import SEARCHES, select, shared
-from seqwise.core.files import write_json
+from seqwise.core.files import room_for, write_json
 from seqwise.data.splits import Split
 from seqwise.models.accounting import count_of_model
 from seqwise.models.config import SeqwiseConfig
@@ -124,10 +124,11 @@ def train_and_test(
     if record["status"] == "ok":
         model = _test(trainer, task, job, folder, place, record)
         if keep_model:
-            model.save_pretrained(place / "model")
-            preprocessor = folder.replicate(job["replicate"]) / job["within"] / "preprocessor"
-            if preprocessor.exists():
-                shutil.copytree(preprocessor, place / "model", dirs_exist_ok=True)
+            with room_for(place / "model"):
+                model.save_pretrained(place / "model")
+                preprocessor = folder.replicate(job["replicate"]) / job["within"] / "preprocessor"
+                if preprocessor.exists():
+                    shutil.copytree(preprocessor, place / "model", dirs_exist_ok=True)
     return record
 
 

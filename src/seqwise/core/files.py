@@ -5,12 +5,28 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from seqwise.core.errors import UserError
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Raises :class:`UserError` where the disk, a quota or a limit leaves no room for what is written to ``path``."""
+    try:
+        yield
+    except Exception as error:
+        told = re.search(r"\(os error (\d+)\)", str(error))  # safetensors raises a class of its own
+        if (getattr(error, "errno", None) or (told and int(told[1]))) not in FULL:
+            raise
+        raise UserError(f"no space left on the disk while writing {path}", fix="free some space and run the same command again") from error
 
 
 @contextlib.contextmanager
@@ -24,17 +40,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"no space left on the disk while writing {path}", fix="free some space and run the same command again"
-            ) from error
-        raise
+        with room_for(path):
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
