@@ -4,19 +4,16 @@ import csv
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 import transformers
 from rich.console import Console
 from safetensors.torch import load_file
 
 import seqwise
-from seqwise.core.errors import UserError
 from seqwise.models.external import load_external
 from seqwise.tasks import TASKS
-from sounds import LETTERS, tone, write_manifest, write_strings, write_tones
+from sounds import write_manifest, write_strings, write_tones
 from tiny import daily, sentences, waves, word_pairs, write_csv, write_npz, write_pairs
 
 QUIET = {"console": Console(quiet=True), "device": "cpu", "workers": 1}

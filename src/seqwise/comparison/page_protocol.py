@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.comparison.wording import Metric, dig, length_in, metric, primary, sentence, setting, settings, trained
+from seqwise.comparison.wording import Metric, all_outside, dig, length_in, metric, primary, sentence, setting, settings, trained
 from seqwise.report import numbers
 from seqwise.report.document import Block, Bullets, Callout, Cell, Code, Column, Details, Facts, Paragraph, Section, Table
 
@@ -223,7 +223,7 @@ def _protocol_facts(result: Result) -> list[tuple[str, str]]:
     planned = f", estimated {numbers.duration(rules['estimate_seconds'])}" if rules.get("estimate_seconds") is not None else ""
     return [
         ("deciding metric", f"{task.label}, {'higher' if rules['higher_is_better'] else 'lower'} is better"),
-        ("size", f"matched by {rules['match_size']}" + (f", {rules['size']}" if rules.get("size") else "")),
+        ("size", _size(result)),
         ("training", f"matched by {rules['match_training']}"),
         (
             "time allowed",
@@ -249,6 +249,13 @@ def _protocol_facts(result: Result) -> list[tuple[str, str]]:
         ("learning-rate schedule", rules.get("schedule") or ""),
         ("validations per run", numbers.whole(rules["evaluations"]) if rules.get("evaluations") else ""),
     ]
+
+
+def _size(result: Result) -> str:
+    rules = result["protocol"]
+    if all_outside(result):
+        return "every model of its own"
+    return f"matched by {rules['match_size']}" + (f", {rules['size']}" if rules.get("size") else "")
 
 
 def _range(values: Any) -> str:

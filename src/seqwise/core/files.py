@@ -13,7 +13,6 @@ from typing import Any
 
 from seqwise.core.errors import UserError
 
-
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

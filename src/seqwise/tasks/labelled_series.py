@@ -66,10 +66,12 @@ class LabelledSeries(TaskData):
     def longest_as(self, context: int, given: int | None, longest: float) -> float:
         return longest
 
-    def encode_as(self, model: Path, corpus: SeriesCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> None:
+    def encode_as(
+        self, model: Path, corpus: SeriesCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path
+    ) -> EncodedFacts:
         """As for the others: the model itself standardises its input."""
-        check_whole([len(values) for values in corpus.series], longest, model)
-        self.encode(corpus, splits, encoding, folder)
+        check_whole([len(values) for values in corpus.series], longest, folder.name)
+        return self.encode(corpus, splits, encoding, folder)
 
     def share(self, corpus: SeriesCorpus, cache: Path) -> None:
         """Nothing: baselines read what models read."""

@@ -1,5 +1,6 @@
 """Recordings with a label each: what classification of sound reads, splits and encodes."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,20 @@ class LabelledSounds(SoundData):
         return corpus.classes
 
     def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        found = self._write(self.encoded_extractor(corpus, encoding), corpus, splits, folder)
-        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+        return self._write(self.encoded_extractor(corpus, encoding), corpus, splits, folder)
 
-    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> None:
-        found = self._write(self.own_extractor(model), corpus, splits, folder)
-        check_whole([part.lengths.max() for part in found.values()], longest, model)
+    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        return self._write(self.own_extractor(model), corpus, splits, folder, longest)
 
-    def _write(self, extractor: Any, corpus: SoundCorpus, splits: Splits, folder: Path) -> dict[Split, SequenceSet]:
+    def _write(self, extractor: Any, corpus: SoundCorpus, splits: Splits, folder: Path, longest: float = math.inf) -> EncodedFacts:
         labels, found = label_ids(corpus), {}
         extractor.save_pretrained(folder / "preprocessor")
         for split in Split:
             indices = splits.indices(split)
             found[split] = SequenceSet.from_arrays(self.features(extractor, corpus, indices), labels[indices])
+            check_whole(found[split].lengths, longest, folder.name)
             found[split].save(folder / f"{split}.safetensors")
-        return found
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
 
     def card(self, corpus: SoundCorpus, plan: SplitPlan) -> dict[str, Any]:
         return data_card(corpus, plan) | {"length_in": "steps", "counted": "recordings"}

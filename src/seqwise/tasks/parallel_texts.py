@@ -58,8 +58,8 @@ class ParallelTexts(TaskData):
         """As much as one of ours could read: by its own tokenizer a text has another length."""
         return min(given or MAX_CONTEXT, longest)
 
-    def encode_as(self, model: Path, corpus: PairCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> None:
-        self._write(load_tokenizer(model), corpus, splits, int(longest), folder)
+    def encode_as(self, model: Path, corpus: PairCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        return self._write(load_tokenizer(model), corpus, splits, int(longest), folder)
 
     def _write(self, tokenizer: Any, corpus: PairCorpus, splits: Splits, context: int, folder: Path) -> EncodedFacts:
         tokenizer.model_max_length = context

@@ -64,17 +64,18 @@ class RunningText(TaskData):
 
     def _encode(self, splits: TextSplits, encoding: Encoding, folder: Path) -> None:
         tokenizer = train_tokenizer(encoding.tokenizer, list(chunks(splits.texts[Split.TRAIN])), encoding.context)
-        streams = self._write(tokenizer, splits, encoding.context, folder)
-        test_share = len(streams[Split.TEST]) / len(streams[Split.VALIDATION])
-        write_json(folder / "encoded.json", {"windows": len(streams[Split.TRAIN].lengths), "test_share": test_share})
+        found = self._write(tokenizer, splits, encoding.context, folder)
+        write_json(folder / "encoded.json", {"windows": len(found.lengths), "test_share": found.test_share})
 
-    def encode_as(self, model: Path, corpus: TextCorpus, splits: TextSplits, encoding: Encoding, longest: float, folder: Path) -> None:
+    def encode_as(
+        self, model: Path, corpus: TextCorpus, splits: TextSplits, encoding: Encoding, longest: float, folder: Path
+    ) -> EncodedFacts:
         """Raises :class:`UserError` where a tokenizer from outside does not keep the text, whose bits would then be too few."""
         tokenizer = load_tokenizer(model)
         check_exact(tokenizer, splits.texts[Split.TEST], f"the tokenizer of '{folder.name}'")
-        self._write(tokenizer, splits, int(longest), folder)
+        return self._write(tokenizer, splits, int(longest), folder)
 
-    def _write(self, tokenizer: Any, splits: TextSplits, context: int, folder: Path) -> dict[Split, TokenStream]:
+    def _write(self, tokenizer: Any, splits: TextSplits, context: int, folder: Path) -> EncodedFacts:
         texts, streams = dict(splits.texts), {}
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
         tokenizer.model_max_length = context
@@ -85,7 +86,7 @@ class RunningText(TaskData):
             stream.save(folder / f"{split}.safetensors")
             write_text(folder / f"{split}.txt", text)
             streams[split] = stream
-        return streams
+        return EncodedFacts(streams[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(streams[Split.TEST]) / len(streams[Split.VALIDATION]))
 
     def share(self, corpus: TextCorpus, cache: Path) -> None:
         """Nothing: every replicate's folder holds its texts."""

@@ -172,9 +172,9 @@ class SeriesPanels(TaskData):
             )
         return {name: encoding.settings[name] for name in LENGTHS}
 
-    def encode_as(self, model: Path, corpus: Asked, splits: TimeSplits, encoding: Encoding, longest: float, folder: Path) -> None:
+    def encode_as(self, model: Path, corpus: Asked, splits: TimeSplits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
         """As for the others: patches are made by the model itself."""
-        self.encode(corpus, splits, encoding, folder)
+        return self.encode(corpus, splits, encoding, folder)
 
     def share(self, corpus: Asked, cache: Path) -> None:
         """Nothing: baselines read what models read."""

@@ -107,11 +107,11 @@ class EncodedFacts:
     sides: np.ndarray | None = None
 
 
-def check_whole(lengths: Sequence[int] | np.ndarray, longest: float, model: Path) -> None:
+def check_whole(lengths: Sequence[int] | np.ndarray, longest: float, name: str) -> None:
     """Raises :class:`UserError` for an input, which is read whole, longer than a model from outside can read."""
     if len(lengths) and max(lengths) > longest:
         raise UserError(
-            f"an input of {max(lengths):,} steps is too long for {model}", expected=f"at most {longest:,.0f} steps", fix="cut the input"
+            f"an input of {max(lengths):,} steps is too long for '{name}'", expected=f"at most {longest:,.0f} steps", fix="cut the input"
         )
 
 
@@ -170,7 +170,7 @@ class TaskData(abc.ABC):
         return min(context, longest)
 
     @abc.abstractmethod
-    def encode_as(self, model: Path, corpus: Any, splits: Any, encoding: Encoding, longest: float, folder: Path) -> None:
+    def encode_as(self, model: Path, corpus: Any, splits: Any, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
         """The same splits once more for a model from outside, with what prepares its input and within its longest one.
 
         Raises :class:`UserError` where it cannot read them.

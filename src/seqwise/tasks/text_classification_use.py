@@ -37,4 +37,5 @@ def probabilities(model: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarra
     from seqwise.tasks.text_classification import TextClassification
 
     longest = int(min(tokenizer.model_max_length, longest_input(model.config), LONGEST))
-    return TextClassification().outputs(model, encoded_as(model.config.model_type, tokenizer, list(texts), [0] * len(texts), longest))
+    tokens, _ = encoded_as(model.config.model_type, tokenizer, list(texts), [0] * len(texts), longest)
+    return TextClassification().outputs(model, tokens)

@@ -1,6 +1,7 @@
 """Recordings with transcripts: what recognition of speech reads, splits and encodes."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,7 @@ class TranscribedSounds(SoundData):
         return 1
 
     def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        found = self._write(self.encoded_extractor(corpus, encoding), corpus.characters, corpus, splits, folder)
-        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+        return self._write(self.encoded_extractor(corpus, encoding), corpus.characters, corpus, splits, folder)
 
     def adapted(self, model: Path, saved: Mapping[str, Any], corpus: SoundCorpus, encoding: Encoding) -> dict[str, Any]:
         """The size of another vocabulary, where the model does not know all of the characters.
@@ -70,16 +70,15 @@ class TranscribedSounds(SoundData):
         known = set(corpus.characters) <= set(own_characters(model))
         return found | ({} if known else {"vocab_size": len(corpus.characters) + FIRST_CHARACTER})
 
-    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> None:
+    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
         """With the model's own characters where it knows all that are needed, and so keeps its head."""
         own = own_characters(model)
         characters = own if set(corpus.characters) <= set(own) else corpus.characters
-        found = self._write(self.own_extractor(model), characters, corpus, splits, folder)
-        check_whole([part.lengths.max() for part in found.values()], longest, model)
+        return self._write(self.own_extractor(model), characters, corpus, splits, folder, longest)
 
     def _write(
-        self, extractor: Any, characters: Sequence[str], corpus: SoundCorpus, splits: Splits, folder: Path
-    ) -> dict[Split, SpeechSet]:
+        self, extractor: Any, characters: Sequence[str], corpus: SoundCorpus, splits: Splits, folder: Path, longest: float = math.inf
+    ) -> EncodedFacts:
         from seqwise.models.speech_processor import SeqwiseProcessor, character_tokenizer
 
         found, place = {}, folder / "preprocessor"
@@ -89,8 +88,9 @@ class TranscribedSounds(SoundData):
             indices = splits.indices(split)
             features = self.features(extractor, corpus, indices)
             found[split] = SpeechSet.of(features, [corpus.answers[i] for i in indices], characters)
+            check_whole(found[split].lengths, longest, folder.name)
             found[split].save(folder / f"{split}.safetensors")
-        return found
+        return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
 
     def card(self, corpus: SoundCorpus, plan: SplitPlan) -> dict[str, Any]:
         splits = plan.replicates[0]
