@@ -149,7 +149,7 @@ def scored(run, task: str, data: dict) -> float:
     return seqwise.evaluate(run.path / "best", source, **about)["scores"][TASKS[task].metric]["value"]
 
 
-@pytest.mark.parametrize("family", ["lstm", "transformer"])
+@pytest.mark.parametrize("family", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", MAKERS)
 def test_a_model_goes_on_on_other_data(trained, task, family, tmp_path):
     data, folders = trained(task)

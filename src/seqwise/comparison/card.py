@@ -252,13 +252,16 @@ def _data(result: Result) -> str:
     data = result["data"]
     card, examples, length = data.get("card") or {}, data["examples"], data["length"]
     overlap, duplicates, tokenizer = card.get("overlap") or {}, card.get("duplicates") or {}, card.get("tokenizer") or {}
+    tokens = tokenizer.get("reason") if tokenizer.get("kind") == "own" else tokenizer.get("kind")
     classes = ", ".join(f"{label} ({count:,})" for label, count in (card.get("classes") or {}).items())
     facts = [
         f"{numbers.capital(card.get('counted', 'examples'))}: {examples['train']:,} for training,"
         f" {examples['validation']:,} for validation, {examples['test']:,} for test.",
         f"Length in {card.get('length_in', 'tokens')}: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
         f"Classes: {classes}." if classes else "",
-        f"Tokens: {tokenizer['kind']}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokenizer.get("kind") else "",
+        f"Tokens: {tokens}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokens else "",
+        if tokenizer.get("kind")
+        else "",
         f"Test examples that also appear in the training data: {overlap['test_in_train']:,}."
         if overlap.get("test_in_train") is not None
         else "",

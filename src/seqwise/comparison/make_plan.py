@@ -103,13 +103,14 @@ def make_plan(
             data.encode(corpus, part, encoding, folder.replicate(replicate))
         if replicate or not kept:
             _encode_outside(setting, corpus, part, encoding, folder.replicate(replicate))
+    facts = own[0] if setting.all_outside else facts
     return {
         "schema_version": 1,
         "seed": options.seed,
         "estimate_seconds": choice.estimate_seconds,
         "parameters": _parameters(setting, choice),
         "step_cost": flops_of(setting, choice.target),
-        "data": _data(setting, corpus, splits, encoding, own[0] if setting.all_outside else facts),
+        "data": _data(setting, corpus, splits, encoding, facts),
         "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), _epochs(setting, choice, folder, per_epoch), facts),
         "labels": list(setting.labels),
         "crossed": splits.scheme != "cross-validation",

@@ -152,7 +152,7 @@ def _shape(model: Mapping[str, Any]) -> str:
         f"{hidden['num_hidden_layers']} layers" if hidden.get("num_hidden_layers") else "",
         f"width {hidden['hidden_size']}" if hidden.get("hidden_size") else "",
         f"feed-forward {hidden['intermediate_size']}" if hidden.get("intermediate_size") else "",
-        f"{hidden['body']} body" if hidden.get("body") else "",
+        f"{hidden['body']} body" if hidden.get("body") and not hidden.get("external") else "",
         f"{dig(model, 'parameters', 'non_embedding'):,} parameters besides the embedding"
         if dig(model, "parameters", "non_embedding")
         else "",
@@ -204,7 +204,7 @@ def protocol(result: Result) -> Section:
             Table(
                 (Column("setting"), Column("searched", wide=True)),
                 rows,
-                "What the search may choose, the same for every model",
+                "What the search may choose",
                 sortable=False,
             )
         )
@@ -259,7 +259,9 @@ def _size(result: Result) -> str:
 
 
 def _range(values: Any) -> str:
-    """``[low, high]`` of two numbers is a range; anything else a list of choices."""
+    """``[low, high]`` of two numbers is a range, a mapping one of settings; anything else a list of choices."""
+    if isinstance(values, Mapping):
+        return "; ".join(f"{name.replace('_', ' ')} {_range(each)}" for name, each in values.items())
     if len(values) == 2 and all(type(value) in (int, float) for value in values):
         return f"{setting(values[0])} to {setting(values[1])}"
     return ", ".join(map(setting, values))
