@@ -260,8 +260,6 @@ def _data(result: Result) -> str:
         f"Length in {card.get('length_in', 'tokens')}: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
         f"Classes: {classes}." if classes else "",
         f"Tokens: {tokens}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokens else "",
-        if tokenizer.get("kind")
-        else "",
         f"Test examples that also appear in the training data: {overlap['test_in_train']:,}."
         if overlap.get("test_in_train") is not None
         else "",
