@@ -11,7 +11,6 @@ import numpy as np
 from seqwise.core.errors import UserError
 from seqwise.data.batching import CutShare
 from seqwise.data.card import duplicates, overlap
-from seqwise.data.sound import resampled
 from seqwise.data.sounds import SoundCorpus
 from seqwise.data.speech_set import FIRST_CHARACTER, SpeechSet
 from seqwise.data.splits import Split, SplitPlan, Splits
@@ -58,8 +57,8 @@ class TranscribedSounds(SoundData):
         Raises :class:`UserError` also for a model whose steps are too long for most of the transcripts.
         """
         found, extractor = super().adapted(model, saved, corpus, encoding), self.own_extractor(model)
-        waves = (resampled(wave, corpus.rate, extractor.sampling_rate) for wave in corpus.waves)
-        fits = [extractor.steps(len(wave)) >= steps_needed(text) for wave, text in zip(waves, corpus.answers, strict=True)]
+        lengths = [len(wave) * extractor.sampling_rate // corpus.rate for wave in corpus.waves]
+        fits = [extractor.steps(length) >= steps_needed(text) for length, text in zip(lengths, corpus.answers, strict=True)]
         if np.mean(fits) < LEAST_FITTING:
             raise UserError(
                 f"a step of {model} is {extractor.frames_per_step * extractor.frame_shift:.0f} milliseconds, which is too long for"
