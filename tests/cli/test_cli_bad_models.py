@@ -3,7 +3,10 @@
 import itertools
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 
 import pytest
 from test_cli_bad_input import FILES
@@ -34,6 +37,7 @@ def bert(tmp_path_factory):
 def folder(tmp_path, monkeypatch):
     for name in ("ok.csv", "empty.csv", "oneclass.csv", "pairs.csv"):
         (tmp_path / name).write_bytes(FILES[name])
+    (tmp_path / "empty.txt").touch()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -112,6 +116,7 @@ CASES = [
     ("has 325 entries, the model's embedding 320", larger_tokenizer, ["ok.csv", "--from", "bert"]),
     ("config.json", damaged_config, ["ok.csv", "--from", "bert"]),
     ("empty.csv", untouched, ["empty.csv", "--from", "bert"]),
+    ("empty.txt", untouched, ["empty.txt", "--from", "bert", "--task", "text-generation"]),
     ("nosuch.csv", untouched, ["nosuch.csv", "--from", "bert"]),
     ("label", untouched, ["oneclass.csv", "--from", "bert"]),
     ("--labels 0", untouched, ["ok.csv", "--from", "bert", "--labels", "0"]),
@@ -135,3 +140,38 @@ def test_a_model_is_asked_for(folder, run_cli):
     code, _, err = run_cli("finetune", "ok.csv")
     assert code == 2
     assert "--from" in err
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_a_run_that_goes_on_once_there_is_room(folder, bert):
+    """No file may be larger than the first checkpoint would be: one message, nothing recorded as failed, and the same run later."""
+    command = [
+        sys.executable,
+        "-m",
+        "seqwise",
+        "finetune",
+        "ok.csv",
+        "--from",
+        str(bert),
+        "--out",
+        "run",
+        "--workers",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    command += ["--steps", "12", "--configurations", "1"]
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2)
+
+    full = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limited)
+    assert full.returncode == 2, full.stderr
+    assert full.stderr.count("error: no space left on the disk") == 1
+    assert "Traceback" not in full.stderr
+    assert not (folder / "run" / "comparison.json").exists()
+    records = [json.loads(path.read_text()) for path in (folder / "run" / "trials").glob("*/record.json")]
+    assert all(record["status"] == "ok" for record in records)
+    subprocess.run(command, capture_output=True, check=True)
+    models = {model["name"]: model for model in json.loads((folder / "run" / "comparison.json").read_text())["models"]}
+    assert models["bert"]["status"] == "ok"

@@ -42,7 +42,7 @@ def tune(files, kind, model, out, **options):
 def check_classifier(run, files):
     """It loads, says what it is, and answers with the reported score; the run's folder answers too, whatever it recommends."""
     assert run.result["status"] == "complete"
-    model, tokenizer = load_model(run.path / "best")
+    model, _ = load_model(run.path / "best")
     assert task_of(model.config) == load_predictor(str(run.path / "best")).task == "text-classification"
     assert AutoModelForSequenceClassification.from_pretrained(run.path / "best").config.id2label == {0: "no", 1: "yes"}
     texts = sentences(5, seed=7)[0]

@@ -14,7 +14,7 @@ from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options, request_fingerprint
 from seqwise.core.environment import core_count
 from seqwise.core.errors import UserError, did_you_mean
-from seqwise.core.files import read_json
+from seqwise.core.files import read_json, room_for
 from seqwise.models.origin import check_task, content_hash, find
 from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task_data import CorpusLike
@@ -100,4 +100,5 @@ def run_comparison(
     with folder.locked():
         workers = options.workers or core_count()
         run = Run(options, folder, task, contenders, corpus, request, console, command, started, workers)
-        return folder.path, run.execute()
+        with room_for(folder.path):
+            return folder.path, run.execute()

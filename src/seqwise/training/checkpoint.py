@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from seqwise.core.errors import UserError
+from seqwise.core.errors import NoSpace
 from seqwise.core.files import read_json, room_for, write_json
 
 POINTER = "checkpoint.json"
@@ -80,7 +80,7 @@ def save_checkpoint(
         state: JSON values: the step, the curve, the seconds spent.
         carried: the state that the next batch goes on from (may be empty).
 
-    Raises :class:`UserError` where the disk is full.
+    Raises :class:`NoSpace` where the disk is full.
     """
     current = read_json(folder / POINTER) if (folder / POINTER).exists() else PLACES[1]
     target = folder / PLACES[1 - PLACES.index(current)]
@@ -100,7 +100,7 @@ def save_checkpoint(
                     save_file(tensors, target / f"{name}.safetensors")
             write_json(target / "state.json", state)
             write_json(folder / POINTER, target.name)
-    except UserError:
+    except NoSpace:
         shutil.rmtree(target, ignore_errors=True)
         raise
     shutil.rmtree(folder / current, ignore_errors=True)
