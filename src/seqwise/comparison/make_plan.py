@@ -102,7 +102,8 @@ def make_plan(
         if replicate:
             data.encode(corpus, part, encoding, folder.replicate(replicate))
         if replicate or not kept:
-            _encode_outside(setting, corpus, part, encoding, folder.replicate(replicate))
+            encoded = _encode_outside(setting, corpus, part, encoding, folder.replicate(replicate))
+            own = own if replicate else encoded
     facts = own[0] if setting.all_outside else facts
     return {
         "schema_version": 1,
