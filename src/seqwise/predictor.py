@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
+from seqwise.models.origin import made_for
 from seqwise.tasks.series_panels import ABOUT, series_facts
 from seqwise.zoo.shipped import folder_or_shipped
 
@@ -122,16 +123,7 @@ def load_predictor(source: str) -> "Use":
 
 def task_of(config: Any) -> str:
     """Which task a model was made for, by its architecture and its input."""
-    architecture = config.architectures[0]
-    if architecture.endswith("ForAudioClassification"):
-        return "audio-classification"
-    if architecture.endswith("ForCTC"):
-        return "automatic-speech-recognition"
-    if architecture.endswith("ForSequenceClassification"):
-        return "text-classification" if getattr(config, "num_input_channels", None) is None else "time-series-classification"
-    if architecture.endswith("ForSeq2SeqLM"):
-        return "translation"
-    return "time-series-forecasting" if architecture.endswith("ForPrediction") else "text-generation"
+    return made_for({"architectures": config.architectures, "num_input_channels": getattr(config, "num_input_channels", None)})
 
 
 def how_to_use(config: Any) -> str:

@@ -83,7 +83,6 @@ CASES = [
     ("'en' is given as source and as target", ["pairs.csv", "--task", "translation", "--text", "en", "--target", "en"]),
     ("no column 'en'", ["pairs.csv", "--task", "translation", "--test", "onecolumn.csv"]),
     ("words cannot be put together", ["pairs.csv", "--task", "translation", "--tokenizer", "words", "--size", "30k", "--steps", "12"]),
-    ("comes from outside", ["pairs.csv", "--task", "translation", "--models", "lstm,hf:some/t5"]),
 ]
 
 

@@ -153,7 +153,7 @@ def test_a_shorter_window_is_read_in_larger_batches_and_its_epochs_are_its_own(o
         if model["family"] != "baseline":
             last = model["learning_curve"][-1]
             assert last["epoch"] == pytest.approx(made.result["protocol"]["epochs"][model["name"]])
-    assert "gpt2 from outside, of their own size, fine-tuned" in (made.path / "report.html").read_text()
+    assert "gpt2 from outside, of its own size, fine-tuned" in (made.path / "report.html").read_text()
 
 
 def test_a_model_whose_state_cannot_be_cut_back_costs_the_others_nothing():

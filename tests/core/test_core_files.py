@@ -41,7 +41,7 @@ def test_folders_are_made(tmp_path):
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "ü".encode()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_a_user_error_and_leaves_the_old_file(tmp_path, monkeypatch, number):
     path = tmp_path / "a.json"
     write_json(path, [1])

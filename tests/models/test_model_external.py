@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from seqwise.core.errors import UserError
-from seqwise.models.external import find, inspect, load_external, load_tokenizer, pad_token
+from seqwise.models.external import inspect, load_external, load_tokenizer, pad_token
+from seqwise.models.origin import find
 from tiny import outside_model, sentences
 
 TEXTS = sentences(60)[0]

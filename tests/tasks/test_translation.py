@@ -282,12 +282,6 @@ def test_plus_attention_is_cross_attention():
     }
 
 
-def test_models_from_outside_are_refused(tmp_path):
-    file = write_pairs(tmp_path / "a.csv", *word_pairs(30))
-    with pytest.raises(UserError, match="'t5' comes from outside"):
-        seqwise.compare(str(file), task="translation", models="lstm,hf:some/t5", out=tmp_path / "run", console=Console(quiet=True))
-
-
 @pytest.mark.parametrize("name", ["id", "time"])
 def test_options_of_series_are_refused(name):
     with pytest.raises(UserError, match=f"--{name} has no meaning"):

@@ -1,6 +1,9 @@
 """A checkpoint brings everything back to the bit, and a kill at any moment leaves the one before it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,3 +120,35 @@ def test_drop(tmp_path):
     drop_checkpoint(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
     drop_checkpoint(tmp_path)
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from seqwise.core.errors import UserError
+from seqwise.training.checkpoint import load_checkpoint, save_checkpoint
+sys.path.insert(0, sys.argv[2])
+from test_checkpoint import advance, trained
+
+folder, (model, optimizer) = Path(sys.argv[1]), trained(1)
+save_checkpoint(folder, model, optimizer, {}, {"step": 1})
+advance(model, optimizer)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+try:
+    save_checkpoint(folder, model, optimizer, {}, {"step": 2})
+except UserError as error:
+    print(error)
+print(load_checkpoint(folder, model, optimizer)[1]["step"])
+"""
+
+
+@pytest.mark.parametrize("room", [64, 600], ids=["for nothing", "for the weights alone"])
+def test_no_room_for_a_checkpoint_leaves_the_one_before_it(tmp_path, room):
+    """Files are limited in size in a process of their own: as where a disk is full."""
+    words = [sys.executable, "-c", FULL, str(tmp_path), str(Path(__file__).parent), str(room)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    said, _, step = done.stdout.strip().rpartition("\n")
+    assert said.startswith(f"no space left on the disk while writing {tmp_path}")
+    assert "fix: free some space" in said
+    assert step == "1"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-a", "checkpoint.json"]

@@ -36,6 +36,7 @@ def command(
         ),
     ] = None,
     labels: shared.Labels = None,
+    patience: shared.Patience = None,
     budget: shared.Budget = "standard",
     size: shared.Size = "auto",
     match_size: Annotated[str, typer.Option(help="What is made equal: parameters or flops.")] = "parameters",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqwise.comparison.wording import dig, metric, primary, primary_score, ranked, sentence, settings
+from seqwise.comparison.wording import all_outside, dig, metric, primary, primary_score, ranked, sentence, settings, trained
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.report import numbers
 
@@ -166,8 +166,9 @@ def _front_matter(result: Result, model: Model) -> str:
 def _introduction(result: Result, model: Model) -> str:
     parameters = numbers.whole(dig(model, "parameters", "total"))
     verdict, names = result["verdict"], [other["name"] for other in result["models"]]
-    words = [f"A {model['family']} model with {parameters} parameters, trained by seqwise on `{_dataset_name(result)}`."]
-    words += [f"It was compared on equal terms. The verdict: {sentence(verdict['text'], names)}"]
+    words = [f"{_kind(model)} with {parameters} parameters, {_made(model)} by seqwise on `{_dataset_name(result)}`."]
+    if len(trained(result)) > 1:
+        words += [f"It was compared on equal terms. The verdict: {sentence(verdict['text'], names)}"]
     longer = result.get("refit")
     if longer and longer["kept"] and longer["model"] == model["name"]:
         words.append(
@@ -179,6 +180,16 @@ def _introduction(result: Result, model: Model) -> str:
     elif chosen["model"]:
         words.append(f"The comparison recommends {chosen['model']}, not this model.")
     return " ".join(words)
+
+
+def _kind(model: Model) -> str:
+    return "A model from outside" if model["family"] == "external" else f"A {model['family']} model"
+
+
+def _made(model: Model) -> str:
+    if model["family"] == "external":
+        return "fine-tuned" if model["kind"] == "fine-tuned" else "trained from fresh weights"
+    return "trained"
 
 
 def _usage(result: Result, model: Model) -> str:
@@ -241,13 +252,14 @@ def _data(result: Result) -> str:
     data = result["data"]
     card, examples, length = data.get("card") or {}, data["examples"], data["length"]
     overlap, duplicates, tokenizer = card.get("overlap") or {}, card.get("duplicates") or {}, card.get("tokenizer") or {}
+    tokens = tokenizer.get("reason") if tokenizer.get("kind") == "own" else tokenizer.get("kind")
     classes = ", ".join(f"{label} ({count:,})" for label, count in (card.get("classes") or {}).items())
     facts = [
         f"{numbers.capital(card.get('counted', 'examples'))}: {examples['train']:,} for training,"
         f" {examples['validation']:,} for validation, {examples['test']:,} for test.",
         f"Length in {card.get('length_in', 'tokens')}: median {numbers.whole(length['median'])}, longest {numbers.whole(length['max'])}.",
         f"Classes: {classes}." if classes else "",
-        f"Tokens: {tokenizer['kind']}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokenizer.get("kind") else "",
+        f"Tokens: {tokens}, {numbers.whole(tokenizer.get('vocab_size'))} kinds." if tokens else "",
         f"Test examples that also appear in the training data: {overlap['test_in_train']:,}."
         if overlap.get("test_in_train") is not None
         else "",
@@ -260,7 +272,7 @@ def _data(result: Result) -> str:
 def _protocol(result: Result, model: Model) -> str:
     rules, environment = result["protocol"], result["environment"]
     facts = [
-        f"Matched by {rules['match_size']} and training {rules['match_training']}; {rules['replicates']} replicates.",
+        f"{_matched(result)}; {numbers.plural(rules['replicates'], 'replicate')}.",
         f"{numbers.plural(rules['configurations_per_replicate'], 'setting')} tried in each, the best on validation data kept.",
         "The test data was read once, by finished models.",
         f"Setting: {settings(model['hyperparameters'])}." if model.get("hyperparameters") else "",
@@ -268,6 +280,14 @@ def _protocol(result: Result, model: Model) -> str:
     ]
     command = environment.get("reproduce") or environment["command"]
     return f"## Protocol\n\n{_bullets(facts)}\n\n```\n{command}\n```"
+
+
+def _matched(result: Result) -> str:
+    rules = result["protocol"]
+    if len(trained(result)) == 1:
+        return "Trained alone"
+    training = f"training {rules['match_training']}"
+    return f"Of its own size, matched by {training}" if all_outside(result) else f"Matched by {rules['match_size']} and {training}"
 
 
 def _bullets(facts: Sequence[str]) -> str:

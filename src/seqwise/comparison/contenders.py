@@ -11,6 +11,8 @@ ALIASES = {"transformer": "attention"}
 """Contenders that the field knows under another name than their mixer."""
 OUTSIDE, FRESH = "hf", "fresh"
 """What names a model from outside: to be fine-tuned, or its architecture with fresh weights."""
+DELIVERED = ("best", "model")
+"""Folders of runs that models lie in, which are called as the run is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Contender:
         return [self.mixers[i % len(self.mixers)] for i in range(layers)]
 
 
+def is_outside(name: str) -> bool:
+    """Whether a contender, as it is named in ``--models``, comes from outside."""
+    return name.rpartition("=")[2].partition(":")[0].strip() in (OUTSIDE, FRESH)
+
+
 def known_names() -> list[str]:
     """The contenders that need no plus sign: one for each mixer."""
     aliased = {mixer: name for name, mixer in ALIASES.items()}
@@ -60,7 +67,9 @@ def _parse_one(text: str) -> Contender:
     name, given, mixers = text.rpartition("=")
     kind, colon, place = mixers.partition(":")
     if colon and kind in (OUTSIDE, FRESH):
-        own = place.rstrip("/").rpartition("/")[2] + ("-scratch" if kind == FRESH else "")
+        folder = place.rstrip("/").split("/")
+        told = folder[-2] if folder[-1] in DELIVERED and len(folder) > 1 else folder[-1]
+        own = told + ("-scratch" if kind == FRESH else "")
         return Contender(name.strip() if given else own, source=f"{OUTSIDE}:{place}", fresh=kind == FRESH)
     parts = mixers.split("+")
     for part in parts:

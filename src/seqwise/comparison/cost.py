@@ -108,15 +108,15 @@ def measure_costs(
     sample = np.percentile(lengths, range(5, 100, 10)).astype(int).tolist()
     costs: dict[str, Any] = {}
     for name, model in models.items():
-        outside = jobs[name].get("flops_per_token")
-        flops = outside or task.flops_per_token(model.config, sample)
+        kind, told = model.config.model_type, jobs[name].get("flops_per_token")
+        flops = told or task.flops_per_token(model.config, sample)
         costs[name] = {
             "latency_ms": _quantiles(latencies[name][typical]) if typical in latencies[name] else None,
             "latency_by_length": [{"length": length, **_quantiles(times)} for length, times in sorted(latencies[name].items())],
             "train_tokens_per_second": rates[name],
             "flops_per_token": flops,
             "flop_utilisation": rates[name] * flops / peak,
-            "state_bytes": _states(model) if task.carries_state and not outside and not model.config.bidirectional else None,
+            "state_bytes": _states(model) if task.carries_state and kind == "seqwise" and not model.config.bidirectional else None,
         }
     costs |= {name: measure_baseline(Path(place), task, name, examples) for name, place in baselines.items()}
     return {"models": costs, "matmul_peak_gflops": peak / 1e9, "threads": 1, "load": os.getloadavg()[0]}

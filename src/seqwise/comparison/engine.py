@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, Protocol
 
 from seqwise.comparison.folder import RunFolder
-from seqwise.core.errors import UserError
+from seqwise.core.errors import NoSpace, UserError
 from seqwise.core.files import write_json
 
 Job = dict[str, Any]
@@ -125,7 +125,11 @@ class LocalEngine:
                 process.join()
 
     def _reap(self, folder: RunFolder, state: State, process: ForkServerProcess, job: Job) -> None:
+        from seqwise.comparison.trial import NO_SPACE
+
         process.join()
+        if process.exitcode == NO_SPACE:
+            raise NoSpace(folder.path)
         if folder.record(job["fingerprint"]) is None:
             why = f"the process ended with exit code {process.exitcode}" + (" (killed: out of memory?)" if process.exitcode == -9 else "")
             record = {"schema_version": 1, "job": job, "status": "failed", "error": why, "best": None, "curve": []}

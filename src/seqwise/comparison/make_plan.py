@@ -18,25 +18,30 @@ from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choos
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
 from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan, limited
+from seqwise.data.tokenizers import TokenizerPlan
 from seqwise.models.external import External, inspect, load_tokenizer
+from seqwise.models.origin import find, saved_settings
 from seqwise.tasks.task import Task
 from seqwise.tasks.task_data import EncodedFacts, Encoding, TaskData
 
+OWN = "own"
+"""The kind of tokens where every model has its own."""
 COST_SECONDS = 8.0
 """Seconds that measuring cost and writing the report take, besides what depends on the models."""
 RULES = [
     "same input, batches in the same order, loss, schedule and number of evaluations for every model",
-    "one embedding width, projected to each model's own width",
     "every replicate is the whole procedure: its own search, selected on validation, then training",
     "only the kept configuration of a replicate reads the test split, once",
     "a diverged replicate counts as the trivial baseline",
 ]
+WIDTH = "one embedding width, projected to each model's own width"
 OUTSIDE = (
-    "a model from outside has its own tokenizer, longest input, width and size, reads about as many tokens per step,"
+    "a model from outside has its own preparation of the input, longest input, width and size, reads about as much per step,"
     " and is fine-tuned rather than trained from scratch"
 )
-LABELS = "at most {count:,} examples, drawn anew in each replicate, are trained on, and as many selected on"
-SCRATCH = "what is called scratch has the architecture and the tokenizer of a pretrained model, and fresh weights"
+LABELS = "--labels {asked:,}: {train:,} examples, drawn anew in each replicate, are trained on, and {validation:,} selected on"
+FEWER = "--labels {asked:,} is more than there are: all {train:,} training examples are trained on, and {validation:,} selected on"
+SCRATCH = "fresh weights: the architecture and the preparation of the input are those of a pretrained model, its weights are not"
 EXTENDED = "where a kept setting lies on the edge of the space, every model of that replicate tries one more setting, beyond the edge"
 CAUSAL = "every model reads from left to right alone"
 REFIT_TIMES = 4
@@ -82,9 +87,9 @@ def make_plan(
         batch_size=batch_size,
         device=options.device,
         lengths=facts.lengths,
-        externals=_outside(task, contenders, data.labels(corpus)),
+        externals=_outside(task, contenders, corpus, encoding),
     )
-    _encode_outside(setting, corpus, splits.replicates[0], folder.replicate(0))
+    own = _encode_outside(setting, corpus, splits.replicates[0], encoding, folder.replicate(0))
     per_epoch = Batches(facts.lengths, batch_size, 0).per_epoch
     machine = Machine(engine.workers, per_epoch, fixed, started)
     choice = _choice(setting, Calibration(setting, engine, folder, facts.test_share), machine)
@@ -97,7 +102,9 @@ def make_plan(
         if replicate:
             data.encode(corpus, part, encoding, folder.replicate(replicate))
         if replicate or not kept:
-            _encode_outside(setting, corpus, part, folder.replicate(replicate))
+            encoded = _encode_outside(setting, corpus, part, encoding, folder.replicate(replicate))
+            own = own if replicate else encoded
+    facts = own[0] if setting.all_outside else facts
     return {
         "schema_version": 1,
         "seed": options.seed,
@@ -120,17 +127,25 @@ def splits_of(data: TaskData, corpus: Any, options: Options, replicates: int) ->
     return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
 
 
-def _outside(task: Task, contenders: list[Contender], labels: tuple[str, ...]) -> dict[str, External]:
+def _outside(task: Task, contenders: list[Contender], corpus: Any, encoding: Encoding) -> dict[str, External]:
     """The contenders that were not made here."""
-    settings = task.head_settings(labels)
-    return {c.name: inspect(c.name, c.source, task.auto_class, fresh=c.fresh, **settings) for c in contenders if c.source}
+    found, head = {}, task.head_settings(task.data.labels(corpus))
+    for contender in contenders:
+        if contender.source:
+            model = find(contender.source)
+            adapted = task.data.adapted(model, saved_settings(model), corpus, encoding)
+            found[contender.name] = inspect(
+                contender.name, contender.source, task.auto_class, fresh=contender.fresh, adapted=adapted, **head
+            )
+    return found
 
 
-def _encode_outside(setting: Setting, corpus: Any, splits: Any, folder: Path) -> None:
-    """Encode a replicate's splits once more for every model from outside, with its own tokenizer and within its own longest input."""
-    for name, external in setting.externals.items():
-        tokenizer = load_tokenizer(external.folder)
-        setting.task.data.encode_as(tokenizer, corpus, splits, setting.context_of(external), folder / name)
+def _encode_outside(setting: Setting, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> list[EncodedFacts]:
+    """Encode a replicate's splits once more for every model from outside, with what prepares its input, within its own longest one."""
+    return [
+        setting.task.data.encode_as(Path(external.folder), corpus, splits, encoding, setting.context_of(external), folder / name)
+        for name, external in setting.externals.items()
+    ]
 
 
 def _choice(setting: Setting, calibration: Calibration, machine: Machine) -> Choice:
@@ -158,25 +173,35 @@ def _parameters(setting: Setting, choice: Choice) -> dict[str, Any]:
 
 
 def _data(setting: Setting, corpus: Any, splits: SplitPlan, encoding: Encoding, facts: EncodedFacts) -> dict[str, Any]:
+    """What the report says of the data: as the first model reads them where all come from outside."""
     data, tokenizer, lengths = setting.task.data, encoding.tokenizer, facts.lengths
     sides = np.atleast_2d(lengths if facts.sides is None else facts.sides)
     card = data.card(corpus, splits)
-    if setting.options.labels is not None:
-        card["notes"] = [*card["notes"], LABELS.format(count=setting.options.labels)]
+    counts, asked = data.counts(splits.replicates[0]), setting.options.labels
+    if asked is not None:
+        card["notes"] = [*card["notes"], (LABELS if counts["train"] >= asked else FEWER).format(asked=asked, **counts)]
     card |= {
-        "cut": {"share_of_examples": facts.cut.examples, "share_of_tokens": facts.cut.tokens, "context": encoding.context},
+        "cut": {"share_of_examples": facts.cut.examples, "share_of_tokens": facts.cut.tokens, "context": _context(setting, lengths)},
         "padding_share": padding_share(sides, Batches(sides.sum(0), setting.batch_size, 1_000 * setting.options.seed)),
-        "tokenizer": tokenizer and {name: getattr(tokenizer, name) for name in ("kind", "vocab_size", "lowercase", "reason")},
+        "tokenizer": tokenizer and _tokenizer(setting, tokenizer),
     }
     return {
         "source": corpus.source,
         "sha256": corpus.sha256,
-        "examples": data.counts(splits.replicates[0]),
+        "examples": counts,
         "length": {"median": float(np.median(lengths)), "p95": float(np.percentile(lengths, 95)), "max": int(lengths.max())},
         "overlap": card["overlap"],
         "columns": data.columns(corpus),
         "card": card,
     }
+
+
+def _tokenizer(setting: Setting, plan: TokenizerPlan) -> dict[str, Any]:
+    if not setting.all_outside:
+        return {name: getattr(plan, name) for name in ("kind", "vocab_size", "lowercase", "reason")}
+    first, *others = setting.externals.values()
+    whose = f"those of {first.name}" + (", the others have their own" if others else "")
+    return {"kind": OWN, "vocab_size": len(load_tokenizer(first.folder)), "lowercase": None, "reason": whose}
 
 
 def _protocol(
@@ -201,12 +226,12 @@ def _protocol(
         "margin": task.margin * facts.typical,
         "decidable_difference": decidable(task, choice.replicates, units, len(setting.contenders), crossed, facts.typical),
         "size": options.size,
-        "target_parameters": choice.target or None,
+        "target_parameters": None if setting.all_outside else choice.target or None,
         "steps": choice.steps,
         "epochs": epochs,
         "wanted_epochs": setting.wanted_epochs(choice.target),
         "batch_size": setting.batch_size,
-        "context": setting.context,
+        "context": _context(setting, facts.lengths),
         "space": described_space(setting),
         "evaluations": EVALUATIONS,
         "schedule": "warm-up, stable, decay",
@@ -216,11 +241,19 @@ def _protocol(
     }
 
 
+def _context(setting: Setting, lengths: np.ndarray) -> int:
+    """The longest input; where all models come from outside, that of the first, or the longest example that it reads."""
+    if not setting.all_outside:
+        return setting.context
+    return int(min(setting.context_of(next(iter(setting.externals.values()))), max(setting.context, int(lengths.max()))))
+
+
 def _rules(setting: Setting, choice: Choice) -> list[str]:
     """What was the same for every model, for readers of a report."""
     said = {CAUSAL: not setting.bidirectional, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
     said[SCRATCH] = any(external.fresh for external in setting.externals.values())
-    return [*RULES, *setting.task.rules, *(rule for rule, holds in said.items() if holds)]
+    ours = [] if setting.all_outside else [WIDTH, *setting.task.rules]
+    return [*RULES, *ours, *(rule for rule, holds in said.items() if holds)]
 
 
 def _epochs(setting: Setting, choice: Choice, folder: RunFolder, per_epoch: int) -> dict[str, float]:

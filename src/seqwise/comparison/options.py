@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from seqwise.comparison.contenders import is_outside
 from seqwise.core.config import Config, fingerprint
 from seqwise.core.environment import source_hash
 from seqwise.core.errors import UserError, did_you_mean
@@ -73,7 +74,7 @@ class Options(Request, Config):
             raise UserError("--no-causal is not possible for text-generation", expected="models that do not see what they are to predict")
         if self.size != "auto":
             parse_size(self.size)
-        outside = all(str(name).rpartition("=")[2].startswith(("hf:", "fresh:")) for name in self.models)
+        outside = all(is_outside(str(name)) for name in self.models)
         if self.steps is not None and self.size == "auto" and not outside:
             raise UserError(
                 "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"

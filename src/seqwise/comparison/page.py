@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqwise.comparison import page_curves, page_data, page_protocol, page_results
-from seqwise.comparison.wording import decision_headline, primary, primary_score, ranked, sentence, styles, trained, worst_case
+from seqwise.comparison.wording import all_outside, decision_headline, primary, primary_score, ranked, sentence, styles, trained, worst_case
 from seqwise.core.registry import Registry
 from seqwise.report import numbers
 from seqwise.report.charts import Axis, Estimate, interval_chart
@@ -62,23 +62,35 @@ def _title(result: Result) -> str:
 
 def _subtitle(result: Result) -> str:
     protocol = result["protocol"]
-    target = protocol.get("target_parameters")
-    about = f" (about {numbers.count(target)} without embeddings)" if target else ""
-    reference = f" (that of a transformer of {numbers.count(target)} parameters without embeddings)" if target else ""
-    size = {"parameters": f"number of parameters{about}", "flops": f"computation per example{reference}"}[protocol["match_size"]]
     training = {"steps": "number of training steps", "seconds": "training time", "flops": "training computation"}[
         protocol["match_training"]
     ]
-    outside = [model for model in result["models"] if model["family"] == "external"]
-    apart = f" {numbers.listed([model['name'] for model in outside])} from outside, of their own size" if outside else ""
-    tuned = [model["name"] for model in outside if model["kind"] == "fine-tuned"]
-    if outside:
-        apart += ", fine-tuned." if len(tuned) == len(outside) else f"; fine-tuned: {numbers.listed(tuned) or 'none'}."
     replicates = numbers.plural(protocol["replicates"], "replicate")
     task = numbers.capital(result["task"].replace("-", " "))
-    return (
-        f"{task}. Same data, {size}, {training} and search effort for each model; everything repeated from scratch in {replicates}.{apart}"
-    )
+    if len(trained(result)) == 1:
+        return f"{task}. A search on validation data and a whole training in {replicates}.{_from_outside(result)}"
+    same = ["data", *([] if all_outside(result) else [_same_size(protocol)]), training]
+    effort = f"Same {', '.join(same)} and search effort for each model"
+    return f"{task}. {effort}; everything repeated from scratch in {replicates}.{_from_outside(result)}"
+
+
+def _same_size(protocol: Mapping[str, Any]) -> str:
+    target = protocol.get("target_parameters")
+    about = f" (about {numbers.count(target)} without embeddings)" if target else ""
+    reference = f" (that of a transformer of {numbers.count(target)} parameters without embeddings)" if target else ""
+    return {"parameters": f"number of parameters{about}", "flops": f"computation per example{reference}"}[protocol["match_size"]]
+
+
+def _from_outside(result: Result) -> str:
+    """Which models came from outside, and which of them with their weights."""
+    outside = [model for model in trained(result) if model["family"] == "external"]
+    if not outside:
+        return ""
+    tuned = [model["name"] for model in outside if model["kind"] == "fine-tuned"]
+    apart = f" {numbers.listed([model['name'] for model in outside])} from outside, of their own size"
+    if len(outside) == 1:
+        apart = f" {outside[0]['name']} from outside, of its own size"
+    return apart + (", fine-tuned." if len(tuned) == len(outside) else f"; fine-tuned: {numbers.listed(tuned) or 'none'}.")
 
 
 def _answer(result: Result) -> Section:

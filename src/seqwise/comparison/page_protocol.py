@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from seqwise.comparison.wording import Metric, dig, length_in, metric, primary, sentence, setting, settings, trained
+from seqwise.comparison.wording import Metric, all_outside, dig, length_in, metric, primary, sentence, setting, settings, trained
 from seqwise.report import numbers
 from seqwise.report.document import Block, Bullets, Callout, Cell, Code, Column, Details, Facts, Paragraph, Section, Table
 
@@ -152,7 +152,7 @@ def _shape(model: Mapping[str, Any]) -> str:
         f"{hidden['num_hidden_layers']} layers" if hidden.get("num_hidden_layers") else "",
         f"width {hidden['hidden_size']}" if hidden.get("hidden_size") else "",
         f"feed-forward {hidden['intermediate_size']}" if hidden.get("intermediate_size") else "",
-        f"{hidden['body']} body" if hidden.get("body") else "",
+        f"{hidden['body']} body" if hidden.get("body") and not hidden.get("external") else "",
         f"{dig(model, 'parameters', 'non_embedding'):,} parameters besides the embedding"
         if dig(model, "parameters", "non_embedding")
         else "",
@@ -204,7 +204,7 @@ def protocol(result: Result) -> Section:
             Table(
                 (Column("setting"), Column("searched", wide=True)),
                 rows,
-                "What the search may choose, the same for every model",
+                "What the search may choose",
                 sortable=False,
             )
         )
@@ -223,7 +223,7 @@ def _protocol_facts(result: Result) -> list[tuple[str, str]]:
     planned = f", estimated {numbers.duration(rules['estimate_seconds'])}" if rules.get("estimate_seconds") is not None else ""
     return [
         ("deciding metric", f"{task.label}, {'higher' if rules['higher_is_better'] else 'lower'} is better"),
-        ("size", f"matched by {rules['match_size']}" + (f", {rules['size']}" if rules.get("size") else "")),
+        ("size", _size(result)),
         ("training", f"matched by {rules['match_training']}"),
         (
             "time allowed",
@@ -251,8 +251,17 @@ def _protocol_facts(result: Result) -> list[tuple[str, str]]:
     ]
 
 
+def _size(result: Result) -> str:
+    rules = result["protocol"]
+    if all_outside(result):
+        return "every model of its own"
+    return f"matched by {rules['match_size']}" + (f", {rules['size']}" if rules.get("size") else "")
+
+
 def _range(values: Any) -> str:
-    """``[low, high]`` of two numbers is a range; anything else a list of choices."""
+    """``[low, high]`` of two numbers is a range, a mapping one of settings; anything else a list of choices."""
+    if isinstance(values, Mapping):
+        return "; ".join(f"{name.replace('_', ' ')} {_range(each)}" for name, each in values.items())
     if len(values) == 2 and all(type(value) in (int, float) for value in values):
         return f"{setting(values[0])} to {setting(values[1])}"
     return ", ".join(map(setting, values))

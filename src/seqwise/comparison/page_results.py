@@ -83,7 +83,9 @@ def _score_cell(kind: Metric, score: Mapping[str, Any] | None) -> Cell:
 
 
 def _kind(model: Model) -> str:
-    return model["family"] if model["kind"] == "trained" or model["kind"] == model["family"] else f"{model['family']}, {model['kind']}"
+    if model["family"] == "external" and model["kind"] == "trained":
+        return "external, fresh weights"
+    return model["family"] if model["kind"] in ("trained", model["family"]) else f"{model['family']}, {model['kind']}"
 
 
 def _remarks(result: Result, model: Model) -> str:

@@ -102,9 +102,11 @@ class Setting:
         return float(self.count(config).non_embedding)
 
     def flops(self, config: AnyConfig) -> float:
-        """Training FLOPs per token at the data's own lengths."""
+        """Training FLOPs per token at the data's own lengths; of a model from elsewhere without those of attention scores."""
         if isinstance(config, External):
-            return 3 * config.flops
+            if config.config is None:
+                return 3 * config.flops
+            config = config.config
         return self.task.flops_per_token(config, np.percentile(self.lengths, range(5, 100, 10)).astype(int).tolist())
 
     def wanted_epochs(self, target: int) -> float:
@@ -112,9 +114,9 @@ class Setting:
         per_epoch = -(-len(self.lengths) // self.batch_size)
         return self.task.wanted_epochs(parameters, int(self.lengths.sum()), per_epoch)
 
-    def context_of(self, external: External) -> int:
-        """Tokens that a model from outside reads at most."""
-        return int(min(self.context, external.longest))
+    def context_of(self, external: External) -> float:
+        """Tokens or steps that a model from outside reads at most."""
+        return self.task.data.longest_as(self.context, self.options.context, external.longest)
 
     def batch_of(self, external: External) -> int:
         return self.task.data.same_batch(self.batch_size, self.context, self.context_of(external))
@@ -137,7 +139,7 @@ class Setting:
         """What every trained trial carries: batches in one order per replicate, weights and dropout per contender too."""
         data_seed = 1_000 * self.options.seed + replicate
         outside = isinstance(config, External)
-        own = {"flops_per_token": 3 * config.flops} if outside else {}
+        own = {"flops_per_token": self.flops(config)} if outside else {}
         return own | {
             "task": self.task.tag,
             "model": name,

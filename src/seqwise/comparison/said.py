@@ -4,6 +4,8 @@ import shlex
 from typing import Any
 
 from seqwise.comparison.budget import LEAST_SHARE
+from seqwise.comparison.contenders import is_outside
+from seqwise.comparison.make_plan import OWN
 from seqwise.comparison.options import Options
 from seqwise.comparison.wording import metric
 from seqwise.report import numbers
@@ -22,13 +24,15 @@ def plan_summary(plan: dict[str, Any]) -> str:
         + f" {card.get('counted', 'examples')} ({card['scheme']})"
     )
     tokenizer, median = card["tokenizer"], f"{data['length']['median']:.0f} per example in the median"
-    if tokenizer:
+    if tokenizer and tokenizer["kind"] == OWN:
+        lines.append(f"tokens: {tokenizer['reason']}; {tokenizer['vocab_size']:,} kinds; {median}")
+    elif tokenizer:
         lines.append(f"tokens: {tokenizer['reason']}; at most {tokenizer['vocab_size']:,}; {median}")
     else:
         lines.append(f"{card['length_in']}: {median}{_width(card)}")
     lines.append(
-        f"plan: {_size(protocol)}, {protocol['replicates']} replicates of"
-        f" {protocol['configurations_per_replicate']} configurations; steps: {steps} ({epochs:.1f} epochs)"
+        f"plan: {_size(protocol)}, {numbers.plural(protocol['replicates'], 'replicate')} of"
+        f" {numbers.plural(protocol['configurations_per_replicate'], 'configuration')}; steps: {steps} ({epochs:.1f} epochs)"
     )
     if plan["estimate_seconds"]:
         lines.append(f"estimate: {plan['estimate_seconds'] / 60:.1f} minutes")
@@ -55,7 +59,7 @@ def _width(card: dict[str, Any]) -> str:
 
 def _size(protocol: dict[str, Any]) -> str:
     if protocol["target_parameters"] is None:
-        return "every model of its own size"
+        return "the model of its own size" if len(protocol["steps"]) == 1 else "every model of its own size"
     target = f"{protocol['target_parameters']:,} non-embedding parameters"
     return f"{target} each" if protocol["match_size"] == "parameters" else f"the computation of a transformer of {target} each"
 
@@ -92,7 +96,7 @@ def reproduce_command(options: Options, plan: dict[str, Any]) -> str:
         "configurations": protocol["configurations_per_replicate"],
         "tokenizer": _tokenizer(options, plan["data"]["card"]["tokenizer"] or {}),
         "batch": protocol["batch_size"],
-        "context": protocol["context"] if plan["data"]["card"]["tokenizer"] or "horizon" in plan["data"]["card"] else None,
+        "context": _context(options, plan),
         "match-size": options.match_size,
         "match-training": options.match_training,
         "seed": options.seed,
@@ -115,4 +119,13 @@ def _steps(options: Options, steps: dict[str, int]) -> str:
 
 
 def _tokenizer(options: Options, card: dict[str, Any]) -> str | None:
-    return options.tokenizer if options.tokenizer != "auto" else card.get("kind")
+    kind = None if card.get("kind") == OWN else card.get("kind")
+    return options.tokenizer if options.tokenizer != "auto" else kind
+
+
+def _context(options: Options, plan: dict[str, Any]) -> int | None:
+    """The longest input; left to the data, from which it follows, where a model from outside has one by its own tokens."""
+    card = plan["data"]["card"]
+    if any(is_outside(name) for name in options.models):
+        return options.context
+    return plan["protocol"]["context"] if card["tokenizer"] or "horizon" in card else None

@@ -14,21 +14,16 @@ from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.options import Options, request_fingerprint
 from seqwise.core.environment import core_count
 from seqwise.core.errors import UserError, did_you_mean
-from seqwise.core.files import read_json
+from seqwise.core.files import read_json, room_for
+from seqwise.models.origin import check_task, content_hash, find
 from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task_data import CorpusLike
 
 
 def request_of(options: Options, corpus: CorpusLike, contenders: list[Contender]) -> str:
     """The fingerprint of what is asked, models from outside included. Raises :class:`UserError` where one of these is not there."""
-    outside = {contender.name: _outside_hash(contender.source) for contender in contenders if contender.source}
+    outside = {contender.name: content_hash(find(contender.source)) for contender in contenders if contender.source}
     return request_fingerprint(options, {"data": corpus.sha256} | outside)
-
-
-def _outside_hash(source: str) -> str:
-    from seqwise.models.external import content_hash, find
-
-    return content_hash(find(source))
 
 
 def default_folder(options: Options, request: str) -> Path:
@@ -57,10 +52,11 @@ def check_names(contenders: list[Contender], baselines: Collection[str]) -> None
             raise UserError(f"'{contender.name}' is the name of a baseline", fix=f"name it otherwise: my-{contender.name}=...")
 
 
-def check_outside(contenders: list[Contender], task: str, *, allowed: bool) -> None:
+def check_outside(contenders: list[Contender], task: str) -> None:
+    """Raises :class:`UserError` for a model from outside that is not there, or of another task."""
     for contender in contenders:
-        if contender.source and not allowed:
-            raise UserError(f"'{contender.name}' comes from outside, and those have no part in {task} here", fix="leave the hf: models out")
+        if contender.source:
+            check_task(contender.source, find(contender.source), task)
 
 
 def check_device(device: str) -> None:
@@ -86,7 +82,7 @@ def run_comparison(
     contenders = parse_contenders(options.models)
     data = TASK_DATA[options.task]()
     data.check(options)
-    check_outside(contenders, options.task, allowed=data.outside)
+    check_outside(contenders, options.task)
     corpus = data.read(options)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
@@ -104,4 +100,5 @@ def run_comparison(
     with folder.locked():
         workers = options.workers or core_count()
         run = Run(options, folder, task, contenders, corpus, request, console, command, started, workers)
-        return folder.path, run.execute()
+        with room_for(folder.path):
+            return folder.path, run.execute()

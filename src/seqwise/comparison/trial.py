@@ -18,7 +18,8 @@ from accelerate import Accelerator
 from seqwise.comparison.extension import extended, reached_ends
 from seqwise.comparison.folder import RunFolder
 from seqwise.comparison.search import SEARCHES, select, shared
-from seqwise.core.files import write_json
+from seqwise.core.errors import NoSpace
+from seqwise.core.files import room_for, write_json
 from seqwise.data.splits import Split
 from seqwise.models.accounting import count_of_model
 from seqwise.models.config import SeqwiseConfig
@@ -29,6 +30,8 @@ from seqwise.training.checkpoint import drop_checkpoint, load_weights
 from seqwise.training.loop import Progress, Trainer, TrainingConfig
 
 PROGRESS_SECONDS = 1.0
+NO_SPACE = 28
+"""What a trial's process ends with where the disk is full."""
 SEARCHED = ("learning_rate", "weight_decay", "warmup", "decay", "layer_decay", "unfreezing")
 """Settings of training that a search may choose."""
 
@@ -54,7 +57,8 @@ def build_model(job: Mapping[str, Any], task: Task, train: Any) -> Any:
     if outside is None:
         return task.build(model_config(job, task, train))
     dropout, fresh = job["hyperparameters"]["dropout"], job["config"].get("fresh", False)
-    settings = {"token_dropout": task.token_dropout * dropout} | task.head_settings(job["labels"])
+    settings = {"token_dropout": task.token_dropout * dropout} | job["config"].get("settings", {})
+    settings |= task.head_settings(job["labels"]) | task.input_settings(train)
     return load_external(outside, task.auto_class, dropout=dropout, fresh=fresh, **settings)
 
 
@@ -247,7 +251,18 @@ KINDS: dict[str, Callable[[Mapping[str, Any], RunFolder, Path], dict[str, Any]]]
 
 
 def run_job(run: str, job: dict[str, Any], threads: int) -> None:
-    """Entry of a trial's process. Leaves ``record.json``; an error becomes a record with status ``failed``."""
+    """Entry of a trial's process. Leaves ``record.json``; an error becomes a record with status ``failed``.
+
+    A full disk is no result: the process then ends with the code ``NO_SPACE`` and leaves none.
+    """
+    try:
+        with room_for(Path(run)):
+            _run_job(run, job, threads)
+    except NoSpace:
+        sys.exit(NO_SPACE)
+
+
+def _run_job(run: str, job: dict[str, Any], threads: int) -> None:
     folder = RunFolder(Path(run))
     place = folder.trial(job["fingerprint"])
     place.mkdir(parents=True, exist_ok=True)
@@ -256,7 +271,10 @@ def run_job(run: str, job: dict[str, Any], threads: int) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
     torch.set_num_threads(threads)
     try:
-        record = KINDS[job["kind"]](job, folder, place)
+        with room_for(place):
+            record = KINDS[job["kind"]](job, folder, place)
+    except NoSpace:
+        raise
     except Exception as error:  # a trial that breaks is a result, whatever broke it
         traceback.print_exc()
         record = {

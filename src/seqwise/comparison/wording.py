@@ -130,6 +130,11 @@ def trained(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [model for model in result["models"] if model["kind"] != "baseline"]
 
 
+def all_outside(result: Mapping[str, Any]) -> bool:
+    """Whether every trained model came from outside, with a size of its own."""
+    return all(model["family"] == "external" for model in trained(result))
+
+
 def ranked(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """All models, the best mean of the primary metric first, those without a score last."""
     sign = -1.0 if result["protocol"]["higher_is_better"] else 1.0

@@ -20,6 +20,13 @@ class UserError(ValueError):
         self.message, self.expected, self.fix = message, expected, fix
 
 
+class NoSpace(UserError):
+    """The disk is full: what was begun can go on once there is room."""
+
+    def __init__(self, path: object):
+        super().__init__(f"no space left on the disk while writing {path}", fix="free some space and run the same command again")
+
+
 def first_line(error: BaseException) -> str:
     """What another library said, in one line; the error's name where it said nothing."""
     said = str(error).strip()

@@ -5,36 +5,46 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seqwise.core.errors import UserError
+from seqwise.core.errors import NoSpace, UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Raises :class:`NoSpace` where the disk, a quota or a limit leaves no room for what is written to ``path``."""
+    try:
+        yield
+    except Exception as error:
+        told = re.search(r"(?:os error|Errno) (\d+)", str(error))  # safetensors and shutil raise classes of their own
+        if (getattr(error, "errno", None) or (told and int(told[1]))) not in FULL:
+            raise
+        raise NoSpace(path) from error
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to ``path`` once the block ends well.
 
-    Raises :class:`UserError` when the disk is full or the folder cannot be written.
+    Raises :class:`NoSpace` when the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"no space left on the disk while writing {path}", fix="free some space and run the same command again"
-            ) from error
-        raise
+        with room_for(path):
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -91,19 +91,26 @@ def encode(
     ids = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"] if len(texts) else []
     ids = [example or [tokenizer.unk_token_id] for example in ids]
     lengths = np.array([len(example) for example in ids], np.int64)
-    cut = np.maximum(lengths - max_length, 0)
-    share = CutShare(float(np.mean(cut > 0)), float(cut.sum() / lengths.sum())) if len(ids) else CutShare(0.0, 0.0)
-    return SequenceSet.from_lists([example[:max_length] for example in ids], labels), share
+    return SequenceSet.from_lists([example[:max_length] for example in ids], labels), _cut_share(lengths, max_length)
 
 
 def encode_special(
     tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], labels: Sequence[int], max_length: int, pad: int
-) -> SequenceSet:
-    """Encode with the special tokens that a tokenizer from outside adds, cut as it cuts. A text without tokens is one of padding."""
+) -> tuple[SequenceSet, CutShare]:
+    """As :func:`encode`, with the special tokens that a tokenizer from outside adds, cut as it cuts. A text without tokens is padding."""
     if not len(texts):
-        return SequenceSet.from_lists([], labels)
-    ids = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False, verbose=False)["input_ids"]
-    return SequenceSet.from_lists([example or [pad] for example in ids], labels, pad)
+        return SequenceSet.from_lists([], labels), CutShare(0.0, 0.0)
+    whole = tokenizer(list(texts), return_attention_mask=False, verbose=False)["input_ids"]
+    lengths = np.array([len(example) for example in whole], np.int64)
+    share = _cut_share(lengths, max_length)
+    if share.examples:
+        whole = tokenizer(list(texts), truncation=True, max_length=max_length, return_attention_mask=False, verbose=False)["input_ids"]
+    return SequenceSet.from_lists([example or [pad] for example in whole], labels, pad), share
+
+
+def _cut_share(lengths: np.ndarray, max_length: int) -> CutShare:
+    cut = np.maximum(lengths - max_length, 0)
+    return CutShare(float(np.mean(cut > 0)), float(cut.sum() / lengths.sum())) if lengths.sum() else CutShare(0.0, 0.0)
 
 
 class Batches:

@@ -33,3 +33,9 @@ def character_tokenizer(characters: Sequence[str], folder: Path) -> Wav2Vec2CTCT
     return Wav2Vec2CTCTokenizer(
         str(folder / "vocab.json"), bos_token=None, eos_token=None, unk_token=UNKNOWN, pad_token=BLANK, word_delimiter_token=DELIMITER
     )
+
+
+def characters_of(tokenizer: Any) -> tuple[str, ...]:
+    """The characters that a tokenizer of CTC writes, in the order of their tokens."""
+    tokens = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return tuple(" " if token == DELIMITER else token for token, _ in tokens if token not in (BLANK, UNKNOWN))

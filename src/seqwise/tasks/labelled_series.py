@@ -1,6 +1,6 @@
 """Series with a label each: what classification of time series reads, splits and encodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from seqwise.data.readers import label_ids
 from seqwise.data.series import SeriesCorpus, load_series_corpus
 from seqwise.data.series_format import SeriesColumns
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
-from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
+from seqwise.report import numbers
+from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData, check_whole
 
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64
 BATCHES_PER_EPOCH = 16
@@ -51,6 +52,26 @@ class LabelledSeries(TaskData):
             found[split] = SequenceSet.from_arrays([corpus.series[i] for i in indices], labels[indices])
             found[split].save(folder / f"{split}.safetensors")
         return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
+
+    def adapted(self, model: Path, saved: Mapping[str, Any], corpus: SeriesCorpus, encoding: Encoding) -> dict[str, Any]:
+        """Names of the channels. Raises :class:`UserError` for another number of them."""
+        known = saved.get("num_input_channels")
+        if known != len(corpus.channels):
+            raise UserError(
+                f"{corpus.source} has {numbers.plural(len(corpus.channels), 'channel')}, {model} reads {known}",
+                expected="as many channels as the model was trained with",
+            )
+        return dict(encoding.settings)
+
+    def longest_as(self, context: int, given: int | None, longest: float) -> float:
+        return longest
+
+    def encode_as(
+        self, model: Path, corpus: SeriesCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path
+    ) -> EncodedFacts:
+        """As for the others: the model itself standardises its input."""
+        check_whole([len(values) for values in corpus.series], longest, folder.name)
+        return self.encode(corpus, splits, encoding, folder)
 
     def share(self, corpus: SeriesCorpus, cache: Path) -> None:
         """Nothing: baselines read what models read."""

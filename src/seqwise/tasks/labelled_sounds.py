@@ -1,5 +1,6 @@
 """Recordings with a label each: what classification of sound reads, splits and encodes."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from seqwise.data.readers import label_ids
 from seqwise.data.sounds import SoundCorpus
 from seqwise.data.splits import Split, SplitPlan, Splits
 from seqwise.tasks.sound_data import SoundData
-from seqwise.tasks.task_data import EncodedFacts, Encoding
+from seqwise.tasks.task_data import EncodedFacts, Encoding, check_whole
 
 
 class LabelledSounds(SoundData):
@@ -21,11 +22,18 @@ class LabelledSounds(SoundData):
         return corpus.classes
 
     def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        extractor, labels, found = self.encoded_extractor(corpus, encoding), label_ids(corpus), {}
+        return self._write(self.encoded_extractor(corpus, encoding), corpus, splits, folder)
+
+    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        return self._write(self.own_extractor(model), corpus, splits, folder, longest)
+
+    def _write(self, extractor: Any, corpus: SoundCorpus, splits: Splits, folder: Path, longest: float = math.inf) -> EncodedFacts:
+        labels, found = label_ids(corpus), {}
         extractor.save_pretrained(folder / "preprocessor")
         for split in Split:
             indices = splits.indices(split)
-            found[split] = SequenceSet.from_arrays([extractor.features(corpus.waves[i]) for i in indices], labels[indices])
+            found[split] = SequenceSet.from_arrays(self.features(extractor, corpus, indices), labels[indices])
+            check_whole(found[split].lengths, longest, folder.name)
             found[split].save(folder / f"{split}.safetensors")
         return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from seqwise.core.errors import UserError
 from seqwise.core.files import atomic_path, read_json, write_json
-from seqwise.data.batching import SequenceSet, encode, encode_special
+from seqwise.data.batching import CutShare, SequenceSet, encode, encode_special
 from seqwise.data.card import data_card
 from seqwise.data.readers import Corpus, label_ids, load_corpus
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
-from seqwise.data.tokenizers import choose_context, choose_tokenizer, train_tokenizer
-from seqwise.models.external import pad_token
+from seqwise.data.tokenizers import MAX_CONTEXT, choose_context, choose_tokenizer, train_tokenizer
+from seqwise.models.external import load_tokenizer, pad_token
+from seqwise.models.origin import OURS, saved_settings
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
 LONGEST = 1_000_000
@@ -53,27 +54,30 @@ class LabelledTexts(TaskData):
         return Encoding(plan, int(choose_context(lengths)))
 
     def encode(self, corpus: Corpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
-        labels = label_ids(corpus)
         tokenizer = train_tokenizer(encoding.tokenizer, [corpus.texts[i] for i in splits.train], encoding.context)
+        found = self._write(OURS[0], tokenizer, corpus, splits, encoding.context, folder)
+        write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
+        return found
+
+    def longest_as(self, context: int, given: int | None, longest: float) -> float:
+        """As much as one of ours could read: by its own tokenizer a text has another length."""
+        return min(given or MAX_CONTEXT, longest)
+
+    def encode_as(self, model: Path, corpus: Corpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        """With the tokenizer's own special tokens, as its model knows them."""
+        return self._write(saved_settings(model)["model_type"], load_tokenizer(model), corpus, splits, int(longest), folder)
+
+    def _write(self, kind: str, tokenizer: Any, corpus: Corpus, splits: Splits, longest: int, folder: Path) -> EncodedFacts:
+        labels, tokenizer.model_max_length = label_ids(corpus), longest
         tokenizer.save_pretrained(folder / "preprocessor")
         found, test_share = {}, len(splits.test) / len(splits.validation)
         for split in Split:
             indices = splits.indices(split)
-            tokens, cut = encode(tokenizer, [corpus.texts[i] for i in indices], labels[indices], encoding.context)
+            tokens, cut = encoded_as(kind, tokenizer, [corpus.texts[i] for i in indices], labels[indices], longest)
             with atomic_path(folder / f"{split}.safetensors") as temporary:
                 tokens.save(temporary)
             found[split] = EncodedFacts(tokens.lengths, cut, test_share)
-        write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
         return found[Split.TRAIN]
-
-    def encode_as(self, tokenizer: Any, corpus: Corpus, splits: Splits, context: int, folder: Path) -> None:
-        """With the tokenizer's own special tokens, as its model knows them."""
-        labels, tokenizer.model_max_length = label_ids(corpus), context
-        tokenizer.save_pretrained(folder / "preprocessor")
-        for split in Split:
-            indices = splits.indices(split)
-            texts, pad = [corpus.texts[i] for i in indices], pad_token(tokenizer)
-            encode_special(tokenizer, texts, labels[indices], context, pad).save(folder / f"{split}.safetensors")
 
     def share(self, corpus: Corpus, cache: Path) -> None:
         write_json(cache / "corpus.json", {"texts": list(corpus.texts), "labels": label_ids(corpus).tolist()})
@@ -98,6 +102,19 @@ class LabelledTexts(TaskData):
     def typical_examples(self, corpus: Corpus, splits: Splits, lengths: np.ndarray, count: int) -> list[str]:
         near = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")[:count]
         return [corpus.texts[splits.train[i]] for i in near]
+
+
+def encoded_as(
+    kind: str, tokenizer: Any, texts: Sequence[str], labels: Sequence[int] | np.ndarray, longest: int
+) -> tuple[SequenceSet, CutShare]:
+    """Texts as a model reads them, cut at its longest input: with special tokens for one from elsewhere.
+
+    Args:
+        kind: its ``model_type``.
+    """
+    if kind in OURS:
+        return encode(tokenizer, texts, labels, longest)
+    return encode_special(tokenizer, texts, labels, longest, pad_token(tokenizer))
 
 
 def read_back(cache: Path, folder: Path) -> dict[Split, tuple[list[str], np.ndarray]]:

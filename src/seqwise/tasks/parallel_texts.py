@@ -13,7 +13,8 @@ from seqwise.data.card import data_card
 from seqwise.data.pair_set import PairSet, choose_pair_tokenizer, encode_pairs, pair_tokenizer
 from seqwise.data.pairs import PairColumns, PairCorpus, load_pairs
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
-from seqwise.data.tokenizers import choose_context
+from seqwise.data.tokenizers import MAX_CONTEXT, choose_context
+from seqwise.models.external import load_tokenizer
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
 LONGEST = 1_000_000
@@ -25,7 +26,6 @@ ADDED = 2
 class ParallelTexts(TaskData):
     examples = PairSet
     models = ("lstm", "lstm+attention", "gru+attention", "transformer")
-    outside = False
 
     def read(self, request: Request) -> PairCorpus:
         for name in ("id", "time"):
@@ -50,15 +50,26 @@ class ParallelTexts(TaskData):
     def encode(self, corpus: PairCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
         assert encoding.tokenizer is not None
         plan = dataclasses.replace(encoding.tokenizer, vocab_size=encoding.tokenizer.vocab_size - ADDED)
-        tokenizer = pair_tokenizer(plan, *_texts(corpus, splits.train), encoding.context)
+        found = self._write(pair_tokenizer(plan, *_texts(corpus, splits.train), encoding.context), corpus, splits, encoding.context, folder)
+        write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
+        return found
+
+    def longest_as(self, context: int, given: int | None, longest: float) -> float:
+        """As much as one of ours could read: by its own tokenizer a text has another length."""
+        return min(given or MAX_CONTEXT, longest)
+
+    def encode_as(self, model: Path, corpus: PairCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        return self._write(load_tokenizer(model), corpus, splits, int(longest), folder)
+
+    def _write(self, tokenizer: Any, corpus: PairCorpus, splits: Splits, context: int, folder: Path) -> EncodedFacts:
+        tokenizer.model_max_length = context
         tokenizer.save_pretrained(folder / "preprocessor")
         found, test_share = {}, len(splits.test) / len(splits.validation)
         for split in Split:
-            pairs, cut = encode_pairs(tokenizer, *_texts(corpus, splits.indices(split)), encoding.context)
+            pairs, cut = encode_pairs(tokenizer, *_texts(corpus, splits.indices(split)), context)
             pairs.save(folder / f"{split}.safetensors")
             sides = np.stack([pairs.lengths, pairs.target_lengths])
             found[split] = EncodedFacts(pairs.lengths, cut, test_share, sides=sides)
-        write_json(folder / "splits.json", {split: splits.indices(split).tolist() for split in Split})
         return found[Split.TRAIN]
 
     def share(self, corpus: PairCorpus, cache: Path) -> None:

@@ -16,6 +16,7 @@ from seqwise.data.corpora import TextCorpus, load_text_corpus, split_corpus
 from seqwise.data.splits import Split, SplitPlan
 from seqwise.data.streams import TokenStream, check_exact, chunks, encode_text, spread_pieces
 from seqwise.data.tokenizers import choose_exact_tokenizer, train_tokenizer
+from seqwise.models.external import load_tokenizer
 from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, TaskData
 
 CONTEXT = 256
@@ -63,16 +64,18 @@ class RunningText(TaskData):
 
     def _encode(self, splits: TextSplits, encoding: Encoding, folder: Path) -> None:
         tokenizer = train_tokenizer(encoding.tokenizer, list(chunks(splits.texts[Split.TRAIN])), encoding.context)
-        streams = self._write(tokenizer, splits, encoding.context, folder)
-        test_share = len(streams[Split.TEST]) / len(streams[Split.VALIDATION])
-        write_json(folder / "encoded.json", {"windows": len(streams[Split.TRAIN].lengths), "test_share": test_share})
+        found = self._write(tokenizer, splits, encoding.context, folder)
+        write_json(folder / "encoded.json", {"windows": len(found.lengths), "test_share": found.test_share})
 
-    def encode_as(self, tokenizer: Any, corpus: TextCorpus, splits: TextSplits, context: int, folder: Path) -> None:
+    def encode_as(
+        self, model: Path, corpus: TextCorpus, splits: TextSplits, encoding: Encoding, longest: float, folder: Path
+    ) -> EncodedFacts:
         """Raises :class:`UserError` where a tokenizer from outside does not keep the text, whose bits would then be too few."""
+        tokenizer = load_tokenizer(model)
         check_exact(tokenizer, splits.texts[Split.TEST], f"the tokenizer of '{folder.name}'")
-        self._write(tokenizer, splits, context, folder)
+        return self._write(tokenizer, splits, int(longest), folder)
 
-    def _write(self, tokenizer: Any, splits: TextSplits, context: int, folder: Path) -> dict[Split, TokenStream]:
+    def _write(self, tokenizer: Any, splits: TextSplits, context: int, folder: Path) -> EncodedFacts:
         texts, streams = dict(splits.texts), {}
         texts[Split.VALIDATION] = spread_pieces(texts[Split.VALIDATION], VALIDATION_CHARACTERS)
         tokenizer.model_max_length = context
@@ -83,7 +86,7 @@ class RunningText(TaskData):
             stream.save(folder / f"{split}.safetensors")
             write_text(folder / f"{split}.txt", text)
             streams[split] = stream
-        return streams
+        return EncodedFacts(streams[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(streams[Split.TEST]) / len(streams[Split.VALIDATION]))
 
     def share(self, corpus: TextCorpus, cache: Path) -> None:
         """Nothing: every replicate's folder holds its texts."""
@@ -92,7 +95,7 @@ class RunningText(TaskData):
         """As many windows as make about 2,048 tokens, at least 4."""
         return max(4, TOKENS_PER_STEP // int(lengths[0]))
 
-    def same_batch(self, batch_size: int, context: int, own: int) -> int:
+    def same_batch(self, batch_size: int, context: int, own: float) -> int:
         """As many tokens, in windows of another length."""
         return max(1, round(batch_size * context / own))
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ CONTEXT_OF_HORIZON, CONTEXT_OF_SEASON = 2, 3
 SHORTEST, LEAST_TRAIN = 8, 5
 """Values of the longest series, and of a series in its training part."""
 SHOWN_NAMES = 5
+LENGTHS = ("context_length", "prediction_length")
+"""Settings of a model that say how many values it reads and foretells."""
 MOST_PATCH, FEWEST_PATCHES, USUAL_PATCHES = 32, 4, 8
 MOST_TRAIN, MOST_VALIDATION, MOST_TEST = 1_000_000, 2_000, 40_000
 """Windows; beyond them origins are spread evenly."""
@@ -151,6 +153,28 @@ class SeriesPanels(TaskData):
         )
         share = len(found[Split.TEST]) / len(found[Split.VALIDATION])
         return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), share, typical_error(found[Split.VALIDATION], corpus.season))
+
+    def adapted(self, model: Path, saved: Mapping[str, Any], corpus: Asked, encoding: Encoding) -> dict[str, Any]:
+        """How much is read and foretold; patches stay the model's own.
+
+        Raises :class:`UserError` for other quantiles, and for more patches than a table of learned positions has rows.
+        """
+        levels, patch = saved.get("quantile_levels"), saved["patch_length"]
+        if levels != list(QUANTILE_LEVELS):
+            raise UserError(f"{model} foretells the quantiles {levels}", expected=f"{list(QUANTILE_LEVELS)}")
+        steps = sum(-(-encoding.settings[name] // patch) for name in LENGTHS)
+        if saved["position_embedding"] == "learned" and steps > saved["max_position_embeddings"]:
+            past, future = (numbers.plural(encoding.settings[name], "step") for name in LENGTHS)
+            raise UserError(
+                f"forecasts of {future} from {past} are {steps} patches of {patch} for {model}",
+                expected=f"at most {saved['max_position_embeddings']}, the positions that it has learned",
+                fix="a smaller --context or --horizon",
+            )
+        return {name: encoding.settings[name] for name in LENGTHS}
+
+    def encode_as(self, model: Path, corpus: Asked, splits: TimeSplits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        """As for the others: patches are made by the model itself."""
+        return self.encode(corpus, splits, encoding, folder)
 
     def share(self, corpus: Asked, cache: Path) -> None:
         """Nothing: baselines read what models read."""

@@ -1,13 +1,13 @@
 """What the tasks of sound have in common on their data side: which features a model reads, and how many recordings a step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from seqwise.core.errors import UserError
-from seqwise.data.sound import Clip
+from seqwise.core.errors import UserError, first_line
+from seqwise.data.sound import Clip, resampled
 from seqwise.data.sound_files import SoundColumns
 from seqwise.data.sounds import SoundCorpus, load_sounds
 from seqwise.data.splits import Split, SplitPlan, Splits, make_splits
@@ -16,6 +16,7 @@ from seqwise.tasks.task_data import Encoding, Request, TaskData
 
 MEL_BINS, FRAMES_PER_STEP = 40, 3
 SMALLEST_BATCH, LARGEST_BATCH = 8, 32
+PREPROCESSOR = "preprocessor_config.json, as a model of sound that seqwise made has it"
 
 
 class SoundData(TaskData):
@@ -59,6 +60,37 @@ class SoundData(TaskData):
     def encoded_extractor(self, corpus: SoundCorpus, encoding: Encoding) -> Any:
         """The extractor that an encoding was chosen with."""
         return self.extractor(corpus, encoding.settings["num_input_channels"] // MEL_BINS)
+
+    def adapted(self, model: Path, saved: Mapping[str, Any], corpus: SoundCorpus, encoding: Encoding) -> dict[str, Any]:
+        """Raises :class:`UserError` for a model whose features are not those that it reads."""
+        made, read = self.own_extractor(model).feature_size, saved.get("num_input_channels")
+        if made != read:
+            raise UserError(
+                f"{model} makes features of {made} numbers, its model reads {read}",
+                expected="preprocessor_config.json of the features that the model was trained with",
+            )
+        return {}
+
+    def longest_as(self, context: int, given: int | None, longest: float) -> float:
+        return longest
+
+    def own_extractor(self, model: Path) -> Any:
+        """That of a model from outside. Raises :class:`UserError` where it has none, or one of another kind."""
+        from transformers import AutoFeatureExtractor
+
+        from seqwise.models.feature_extraction import SeqwiseFeatureExtractor
+
+        try:
+            found = AutoFeatureExtractor.from_pretrained(model, local_files_only=True)
+        except Exception as error:  # whatever a damaged or missing file makes the library raise
+            raise UserError(f"the feature extractor of {model} cannot be loaded: {first_line(error)}", expected=PREPROCESSOR) from error
+        if not isinstance(found, SeqwiseFeatureExtractor):
+            raise UserError(f"{model} has a {type(found).__name__}", expected="a SeqwiseFeatureExtractor")
+        return found
+
+    def features(self, extractor: Any, corpus: SoundCorpus, indices: Sequence[int]) -> list[np.ndarray]:
+        """(T, C) of each, at the rate of the extractor."""
+        return [extractor.features(resampled(corpus.waves[i], corpus.rate, extractor.sampling_rate)) for i in indices]
 
     def share(self, corpus: SoundCorpus, cache: Path) -> None:
         """Nothing: baselines read what models read."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqwise.data.sound_files import SoundColumns, read_sounds
-from seqwise.data.speech_set import FIRST_CHARACTER, SpeechSet
+from seqwise.data.speech_set import SpeechSet
 from seqwise.tasks.audio_classification_use import Sound, asked_sounds, check_lengths, features
 from seqwise.tasks.task_data import Request
 from seqwise.tasks.use import Asked, Evaluated, Use
@@ -53,14 +53,9 @@ class SpeechRecogniser(Use):
 
 def answered(model: Any, processor: Any, sounds: Sequence[Sound], said: Sequence[str]) -> np.ndarray:
     """See :func:`~seqwise.tasks.transcripts.outputs_of`."""
+    from seqwise.models.speech_processor import characters_of
     from seqwise.tasks.speech_recognition import SpeechRecognition
 
     rows = features(processor.feature_extractor, sounds)
     check_lengths(rows, model)
     return SpeechRecognition().outputs(model, SpeechSet.of(rows, said, characters_of(processor.tokenizer)))
-
-
-def characters_of(tokenizer: Any) -> list[str]:
-    """The characters that a tokenizer of CTC writes, in the order of their tokens."""
-    tokens = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])[FIRST_CHARACTER:]
-    return [" " if token == tokenizer.word_delimiter_token else token for token, _ in tokens]

@@ -107,14 +107,20 @@ class EncodedFacts:
     sides: np.ndarray | None = None
 
 
+def check_whole(lengths: Sequence[int] | np.ndarray, longest: float, name: str) -> None:
+    """Raises :class:`UserError` for an input, which is read whole, longer than a model from outside can read."""
+    if len(lengths) and max(lengths) > longest:
+        raise UserError(
+            f"an input of {max(lengths):,} steps is too long for '{name}'", expected=f"at most {longest:,.0f} steps", fix="cut the input"
+        )
+
+
 class TaskData(abc.ABC):
     """The data half of a task. Stateless: a corpus goes in, splits, files and facts come out."""
 
     examples: ClassVar[type[Examples]]
     models: ClassVar[tuple[str, ...]] = ("rnn", "lstm", "gru", "transformer")
     """Who competes where nobody is named."""
-    outside: ClassVar[bool] = True
-    """Whether models from outside are known to do the task; else they are refused before anything is fetched."""
 
     def check(self, request: Request) -> None:
         """Raises :class:`UserError` for an option that has no meaning for the task; what only forecasts know has none elsewhere."""
@@ -142,12 +148,33 @@ class TaskData(abc.ABC):
     def encode(self, corpus: Any, splits: Any, encoding: Encoding, folder: Path) -> EncodedFacts:
         """Write one replicate: ``preprocessor/``, where there is one, ``{train,validation,test}.safetensors``, and what baselines read."""
 
-    def encode_as(self, tokenizer: Any, corpus: Any, splits: Any, context: int, folder: Path) -> None:
-        """The same splits once more for a model from outside, whose ``tokenizer`` it is.
+    def adapted(self, model: Path, saved: Mapping[str, Any], corpus: Any, encoding: Encoding) -> dict[str, Any]:
+        """What of the configuration of a model from outside, but for its head's labels, follows from these data.
 
-        Raises :class:`UserError` where the task has no contenders from outside.
+        Args:
+            model: its folder.
+            saved: its configuration.
+
+        Raises :class:`UserError` for a model that cannot read these data.
         """
-        raise UserError("models from outside read tokens, and these data are none", fix="leave the hf: models out")
+        return {}
+
+    def longest_as(self, context: int, given: int | None, longest: float) -> float:
+        """The longest input for a model from outside.
+
+        Args:
+            context: for the other models.
+            given: the one that was asked for.
+            longest: that it can read.
+        """
+        return min(context, longest)
+
+    @abc.abstractmethod
+    def encode_as(self, model: Path, corpus: Any, splits: Any, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        """The same splits once more for a model from outside, with what prepares its input and within its longest one.
+
+        Raises :class:`UserError` where it cannot read them.
+        """
 
     @abc.abstractmethod
     def share(self, corpus: Any, cache: Path) -> None:
@@ -157,7 +184,7 @@ class TaskData(abc.ABC):
     def default_batch_size(self, lengths: np.ndarray) -> int:
         """Examples per step, from the data alone."""
 
-    def same_batch(self, batch_size: int, context: int, own: int) -> int:
+    def same_batch(self, batch_size: int, context: int, own: float) -> int:
         """The batch of a model with a shorter context of its ``own`` that holds as much as one of the others."""
         return batch_size
 

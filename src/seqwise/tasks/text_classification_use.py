@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seqwise.data.readers import load_corpus, read_texts
+from seqwise.tasks.labelled_texts import encoded_as
 from seqwise.tasks.task_data import Request
 from seqwise.tasks.use import Asked, ClassifierUse, Evaluated, labels_of
 
@@ -32,13 +33,9 @@ class TextClassifier(ClassifierUse):
 
 def probabilities(model: Any, tokenizer: Any, texts: Sequence[str]) -> np.ndarray:
     """(U, C) of a model of ours or from outside, each text cut as in its training."""
-    from seqwise.data.batching import encode, encode_special
     from seqwise.models.external import longest_input
     from seqwise.tasks.text_classification import TextClassification
 
     longest = int(min(tokenizer.model_max_length, longest_input(model.config), LONGEST))
-    if model.config.model_type == "seqwise":
-        tokens, _ = encode(tokenizer, list(texts), [0] * len(texts), longest)
-    else:
-        tokens = encode_special(tokenizer, list(texts), [0] * len(texts), longest, model.config.pad_token_id)
+    tokens, _ = encoded_as(model.config.model_type, tokenizer, list(texts), [0] * len(texts), longest)
     return TextClassification().outputs(model, tokens)

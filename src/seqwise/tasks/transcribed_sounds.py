@@ -1,6 +1,8 @@
 """Recordings with transcripts: what recognition of speech reads, splits and encodes."""
 
 import itertools
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ from seqwise.data.card import duplicates, overlap
 from seqwise.data.sounds import SoundCorpus
 from seqwise.data.speech_set import FIRST_CHARACTER, SpeechSet
 from seqwise.data.splits import Split, SplitPlan, Splits
+from seqwise.models.external import load_tokenizer
 from seqwise.tasks.sound_data import FRAMES_PER_STEP, SoundData
-from seqwise.tasks.task_data import EncodedFacts, Encoding, Request
+from seqwise.tasks.task_data import EncodedFacts, Encoding, Request, check_whole
 
-FITTING = 0.99
-"""Share of the training recordings whose transcripts must fit into their steps."""
+FITTING, LEAST_FITTING = 0.99, 0.5
+"""Share of the recordings whose transcripts must fit into their steps: for our models, and for one with steps of its own."""
 FASTEST = 100.0
 """Characters per second that no step is short enough for."""
 
@@ -46,16 +49,45 @@ class TranscribedSounds(SoundData):
         return 1
 
     def encode(self, corpus: SoundCorpus, splits: Splits, encoding: Encoding, folder: Path) -> EncodedFacts:
+        return self._write(self.encoded_extractor(corpus, encoding), corpus.characters, corpus, splits, folder)
+
+    def adapted(self, model: Path, saved: Mapping[str, Any], corpus: SoundCorpus, encoding: Encoding) -> dict[str, Any]:
+        """The size of another vocabulary, where the model does not know all of the characters.
+
+        Raises :class:`UserError` also for a model whose steps are too long for most of the transcripts.
+        """
+        found, extractor = super().adapted(model, saved, corpus, encoding), self.own_extractor(model)
+        lengths = [len(wave) * extractor.sampling_rate // corpus.rate for wave in corpus.waves]
+        fits = [extractor.steps(length) >= steps_needed(text) for length, text in zip(lengths, corpus.answers, strict=True)]
+        if np.mean(fits) < LEAST_FITTING:
+            raise UserError(
+                f"a step of {model} is {extractor.frames_per_step * extractor.frame_shift:.0f} milliseconds, which is too long for"
+                f" {len(fits) - sum(fits)} of {len(fits)} transcripts",
+                expected="a character a step at most",
+                fix="a model with shorter steps",
+            )
+        known = set(corpus.characters) <= set(own_characters(model))
+        return found | ({} if known else {"vocab_size": len(corpus.characters) + FIRST_CHARACTER})
+
+    def encode_as(self, model: Path, corpus: SoundCorpus, splits: Splits, encoding: Encoding, longest: float, folder: Path) -> EncodedFacts:
+        """With the model's own characters where it knows all that are needed, and so keeps its head."""
+        own = own_characters(model)
+        characters = own if set(corpus.characters) <= set(own) else corpus.characters
+        return self._write(self.own_extractor(model), characters, corpus, splits, folder, longest)
+
+    def _write(
+        self, extractor: Any, characters: Sequence[str], corpus: SoundCorpus, splits: Splits, folder: Path, longest: float = math.inf
+    ) -> EncodedFacts:
         from seqwise.models.speech_processor import SeqwiseProcessor, character_tokenizer
 
-        extractor, found = self.encoded_extractor(corpus, encoding), {}
-        place = folder / "preprocessor"
-        SeqwiseProcessor(extractor, character_tokenizer(corpus.characters, place)).save_pretrained(place)
+        found, place = {}, folder / "preprocessor"
+        SeqwiseProcessor(extractor, character_tokenizer(characters, place)).save_pretrained(place)
         extractor.save_pretrained(place)
         for split in Split:
             indices = splits.indices(split)
-            features = [extractor.features(corpus.waves[i]) for i in indices]
-            found[split] = SpeechSet.of(features, [corpus.answers[i] for i in indices], corpus.characters)
+            features = self.features(extractor, corpus, indices)
+            found[split] = SpeechSet.of(features, [corpus.answers[i] for i in indices], characters)
+            check_whole(found[split].lengths, longest, folder.name)
             found[split].save(folder / f"{split}.safetensors")
         return EncodedFacts(found[Split.TRAIN].lengths, CutShare(0.0, 0.0), len(splits.test) / len(splits.validation))
 
@@ -79,6 +111,13 @@ class TranscribedSounds(SoundData):
             "characters": "".join(corpus.characters),
             "notes": [*corpus.notes, *notes],
         }
+
+
+def own_characters(model: Path) -> tuple[str, ...]:
+    """Of a model from outside. Raises :class:`UserError` where its tokenizer cannot be loaded."""
+    from seqwise.models.speech_processor import characters_of
+
+    return characters_of(load_tokenizer(model, fast=False))
 
 
 def steps_needed(text: str) -> int:

@@ -14,10 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from seqwise.core.files import read_json, write_json
+from seqwise.core.errors import NoSpace
+from seqwise.core.files import read_json, room_for, write_json
 
 POINTER = "checkpoint.json"
 PLACES = ("checkpoint-a", "checkpoint-b")
+OPTIONAL = ("best", "carried")
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -71,26 +73,36 @@ def save_checkpoint(
     state: dict[str, Any],
     carried: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> None:
-    """Write a checkpoint under ``folder`` and drop the one before it.
+    """Write a checkpoint under ``folder`` and drop the one before it, which stays where there is no room for the new one.
 
     Args:
         best: weights of the best evaluation so far (may be empty).
         state: JSON values: the step, the curve, the seconds spent.
         carried: the state that the next batch goes on from (may be empty).
+
+    Raises :class:`NoSpace` where the disk is full.
     """
     current = read_json(folder / POINTER) if (folder / POINTER).exists() else PLACES[1]
     target = folder / PLACES[1 - PLACES.index(current)]
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    save_file({name: value.contiguous() for name, value in weights(model).items()}, target / "model.safetensors")
-    save_file(_optimizer_tensors(optimizer), target / "optimizer.safetensors")
-    if best:
-        save_file(best, target / "best.safetensors")
-    if carried:
-        save_file(dict(carried), target / "carried.safetensors")
-    save_file(_random_state(), target / "random.safetensors")
-    write_json(target / "state.json", state)
-    write_json(folder / POINTER, target.name)
+    parts = {
+        "model": {name: value.contiguous() for name, value in weights(model).items()},
+        "optimizer": _optimizer_tensors(optimizer),
+        "best": best,
+        "carried": dict(carried),
+        "random": _random_state(),
+    }
+    try:
+        with room_for(target):
+            for name, tensors in parts.items():
+                if tensors or name not in OPTIONAL:
+                    save_file(tensors, target / f"{name}.safetensors")
+            write_json(target / "state.json", state)
+            write_json(folder / POINTER, target.name)
+    except NoSpace:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     shutil.rmtree(folder / current, ignore_errors=True)
 
 
