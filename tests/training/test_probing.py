@@ -12,10 +12,10 @@ from seqwise.models.mixers import MIXERS
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.tasks.probes import PROBES
 from seqwise.tasks.probes.probe import SEQUENCE
+from seqwise.training import probing
 from seqwise.training.probing import (
     ProbeConfig,
     build_network,
-    evaluate,
     fitted,
     guess_weights,
     run_probe,
@@ -73,26 +73,31 @@ def test_a_seed_gives_the_same_numbers_and_leaves_the_callers_alone():
     assert other["curve"] != first["curve"]
 
 
-def test_examples_do_not_depend_on_the_model_nor_on_how_long_it_trains():
-    seen = []
-
+def test_examples_depend_neither_on_the_model_nor_on_how_long_it_trains(monkeypatch):
     class Recorder(torch.nn.Module):
-        def __init__(self):
+        def __init__(self, width):
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(2))
+            self.weight, self.seen = torch.nn.Parameter(torch.randn(width, 2)), {True: [], False: []}
 
         def forward(self, inputs, targets):
-            seen.append((inputs, targets))
-            return self.weight.expand(len(targets), 2)
+            self.seen[self.training].append((inputs, targets))
+            return self.weight.mean(0).expand(len(targets), 2)
 
-    config, probe = ProbeConfig(probe="parity", **SHORT), PROBES["parity"]()
-    for _ in range(2):
-        evaluate(Recorder(), probe, config, 5, np.random.default_rng([0, 1]))
-    half = len(seen) // 2
-    assert [len(inputs) for inputs, _ in seen[:half]] == [8, 8, 4]
-    for first, second in zip(seen[:half], seen[half:], strict=True):
-        assert torch.equal(first[0], second[0])
-        assert torch.equal(first[1], second[1])
+    recorders = [Recorder(width=3), Recorder(width=9)]
+    made = iter(recorders)
+    monkeypatch.setattr(probing, "build_network", lambda probe, settings: next(made))
+    for steps in (2, 4):
+        run_probe(ProbeConfig(**{"probe": "parity", **SHORT, "steps": steps}), model(), seed=0)
+    (short, long) = (recorder.seen for recorder in recorders)
+    assert [len(inputs) for inputs, _ in short[False]] == [8, 8, 4] * 4  # validated twice, tested at two lengths
+    assert (len(short[True]), len(long[True])) == (2, 4)
+    pairs = [*zip(short[True], long[True], strict=False), *zip(short[False][:6], long[False][:6], strict=True)]
+    for one, other in [*pairs, *zip(short[False][-6:], long[False][-6:], strict=True)]:
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert not torch.equal(short[False][0][0], short[False][1][0])
+    for one, other in zip(short[False][:3], short[False][3:6], strict=True):  # validation is the same each time
+        assert torch.equal(one[0], other[0])
 
 
 def test_scores_count_answers_and_whole_examples():
