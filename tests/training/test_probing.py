@@ -13,10 +13,9 @@ from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.tasks.probes import PROBES
 from seqwise.tasks.probes.probe import SEQUENCE
 from seqwise.training import probing
+from seqwise.training.probe_models import build_network, fitted
 from seqwise.training.probing import (
     ProbeConfig,
-    build_network,
-    fitted,
     guess_weights,
     run_probe,
     scores_of,
@@ -191,6 +190,11 @@ def test_a_diverged_training_is_told_and_scores_nothing(name, key):
     assert all(np.isfinite(point[key]) for point in result["curve"])
 
 
+def test_without_test_lengths_there_is_the_curve_alone():
+    result = run_probe(ProbeConfig(**{"probe": "parity", **SHORT, "test_lengths": ()}), model(), seed=0)
+    assert (result["by_length"], len(result["curve"])) == ([], 3)
+
+
 def test_settings_of_a_probe():
     config = ProbeConfig(probe="copying", settings={"symbols": 2, "alphabet": 4}, **SHORT)
     assert run_probe(config, model(), seed=0)["by_length"][0]["chance"] == 1 / 4
@@ -204,6 +208,8 @@ def test_settings_of_a_probe():
         ({"probe": "even-pairs", "shortest": 1}, "cannot have lengths from 1 to 5"),
         ({"probe": "recall", "test_lengths": (8, 33)}, "expected: lengths from 1 to 32"),
         ({"shortest": 6}, "the shortest first"),
+        ({"steps": -1}, "steps is -1"),
+        ({"evaluate_every": 0}, "evaluate_every is 0"),
     ],
 )
 def test_what_cannot_be_asked(changes, said):
