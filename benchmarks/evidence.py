@@ -20,6 +20,7 @@ from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
 from runs import REAL_RUNS, real_run
+from scan import scan
 from series import REFERENCES, etth1, ucr
 from speech import digits, strings
 from speed import speed
@@ -35,6 +36,7 @@ Step = Callable[[Bench], Findings]
 
 STEPS: dict[str, Step] = {
     "speed": speed,
+    "scan": scan,
     "startup": startup,
     "decoding": decoding,
     "pipeline": pipeline,

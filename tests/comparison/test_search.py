@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqwise.comparison.contenders import parse_contenders
-from seqwise.comparison.search import Dimension, hyperparameters, points, select, shared, space
+from seqwise.comparison.search import FORGETTING, Dimension, hyperparameters, points, select, shared, space
 from seqwise.core.errors import UserError
 from seqwise.data.splits import Split
 from seqwise.models.config import POSITIONS
+from seqwise.models.mixers import MIXERS
 from seqwise.tasks.text_classification import TextClassification
 
-CONTENDERS = parse_contenders(("rnn", "lstm", "gru", "transformer", "lstm+attention", "rnn+attention"))
+CONTENDERS = parse_contenders(("rnn", "lstm", "gru", "transformer", "lstm+attention", "rnn+attention", "minlstm", "mingru"))
 TASK = TextClassification()
 SHARED = shared(TASK)
 shares = st.floats(0, 1, exclude_max=True)
@@ -33,6 +34,12 @@ def test_points_are_a_function_of_the_seed_and_lie_in_the_cube(count, seed):
     assert len(found) == count
     assert found == points(count, seed)
     assert all(len(point) == len(SHARED) + 2 and all(0 <= share < 1 for share in point) for point in found)
+
+
+def test_the_forget_bias_is_searched_where_there_is_a_forget_gate():
+    assert {name for name in MIXERS if name != "attention" and MIXERS[name].cell.forget_gate is not None} == FORGETTING
+    searched = {contender.name for contender in CONTENDERS if any(d.name == "forget_bias" for d in space(contender, TASK))}
+    assert searched == {"lstm", "lstm+attention", "minlstm"}
 
 
 def test_other_seeds_other_points():

@@ -12,11 +12,10 @@ from seqwise.models.mixers import MIXERS
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.tasks.probes import PROBES
 from seqwise.tasks.probes.probe import SEQUENCE
+from seqwise.training import probing
+from seqwise.training.probe_models import build_network, fitted
 from seqwise.training.probing import (
     ProbeConfig,
-    build_network,
-    evaluate,
-    fitted,
     guess_weights,
     run_probe,
     scores_of,
@@ -73,26 +72,31 @@ def test_a_seed_gives_the_same_numbers_and_leaves_the_callers_alone():
     assert other["curve"] != first["curve"]
 
 
-def test_examples_do_not_depend_on_the_model_nor_on_how_long_it_trains():
-    seen = []
-
+def test_examples_depend_neither_on_the_model_nor_on_how_long_it_trains(monkeypatch):
     class Recorder(torch.nn.Module):
-        def __init__(self):
+        def __init__(self, width):
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.zeros(2))
+            self.weight, self.seen = torch.nn.Parameter(torch.randn(width, 2)), {True: [], False: []}
 
         def forward(self, inputs, targets):
-            seen.append((inputs, targets))
-            return self.weight.expand(len(targets), 2)
+            self.seen[self.training].append((inputs, targets))
+            return self.weight.mean(0).expand(len(targets), 2)
 
-    config, probe = ProbeConfig(probe="parity", **SHORT), PROBES["parity"]()
-    for _ in range(2):
-        evaluate(Recorder(), probe, config, 5, np.random.default_rng([0, 1]))
-    half = len(seen) // 2
-    assert [len(inputs) for inputs, _ in seen[:half]] == [8, 8, 4]
-    for first, second in zip(seen[:half], seen[half:], strict=True):
-        assert torch.equal(first[0], second[0])
-        assert torch.equal(first[1], second[1])
+    recorders = [Recorder(width=3), Recorder(width=9)]
+    made = iter(recorders)
+    monkeypatch.setattr(probing, "build_network", lambda probe, settings: next(made))
+    for steps in (2, 4):
+        run_probe(ProbeConfig(**{"probe": "parity", **SHORT, "steps": steps}), model(), seed=0)
+    (short, long) = (recorder.seen for recorder in recorders)
+    assert [len(inputs) for inputs, _ in short[False]] == [8, 8, 4] * 4  # validated twice, tested at two lengths
+    assert (len(short[True]), len(long[True])) == (2, 4)
+    pairs = [*zip(short[True], long[True], strict=False), *zip(short[False][:6], long[False][:6], strict=True)]
+    for one, other in [*pairs, *zip(short[False][-6:], long[False][-6:], strict=True)]:
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+    assert not torch.equal(short[False][0][0], short[False][1][0])
+    for one, other in zip(short[False][:3], short[False][3:6], strict=True):  # validation is the same each time
+        assert torch.equal(one[0], other[0])
 
 
 def test_scores_count_answers_and_whole_examples():
@@ -147,7 +151,7 @@ def test_guessing_weights_solves_nothing_here_and_takes_the_best_on_validation()
 def test_guessing_weights_solves_what_is_so_easy():
     """Which of two bits was one, asked of short sequences, falls to a lucky readout: the control can tell."""
     config = ProbeConfig(probe="even-pairs", shortest=2, longest=2, test_lengths=(2,), examples=64)
-    result = guess_weights(config, model("rnn", width=8, body="classic"), tries=400, seed=0, scale=3.0)
+    result = guess_weights(config, model("rnn", width=8, body="classic"), tries=200, seed=0, scale=3.0)
     assert result["solved"]
     assert result["by_length"][0]["accuracy"] == 1.0
 
@@ -186,6 +190,11 @@ def test_a_diverged_training_is_told_and_scores_nothing(name, key):
     assert all(np.isfinite(point[key]) for point in result["curve"])
 
 
+def test_without_test_lengths_there_is_the_curve_alone():
+    result = run_probe(ProbeConfig(**{"probe": "parity", **SHORT, "test_lengths": ()}), model(), seed=0)
+    assert (result["by_length"], len(result["curve"])) == ([], 3)
+
+
 def test_settings_of_a_probe():
     config = ProbeConfig(probe="copying", settings={"symbols": 2, "alphabet": 4}, **SHORT)
     assert run_probe(config, model(), seed=0)["by_length"][0]["chance"] == 1 / 4
@@ -199,6 +208,8 @@ def test_settings_of_a_probe():
         ({"probe": "even-pairs", "shortest": 1}, "cannot have lengths from 1 to 5"),
         ({"probe": "recall", "test_lengths": (8, 33)}, "expected: lengths from 1 to 32"),
         ({"shortest": 6}, "the shortest first"),
+        ({"steps": -1}, "steps is -1"),
+        ({"evaluate_every": 0}, "evaluate_every is 0"),
     ],
 )
 def test_what_cannot_be_asked(changes, said):

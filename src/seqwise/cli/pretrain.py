@@ -11,7 +11,7 @@ def command(
     corpus: Annotated[
         str, typer.Argument(metavar="CORPUS", help="A txt, md, parquet or jsonl file, a folder, hf:NAME, demo:NAME; several as A,B.")
     ],
-    model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer or a hybrid such as lstm+attention.")] = "lstm",
+    model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer, minlstm, mingru or a hybrid such as lstm+attention.")] = "lstm",
     objective: Annotated[str, typer.Option(help="causal-lm (the next token) or masked-lm (hidden tokens).")] = "causal-lm",
     size: Annotated[str, typer.Option(help="Non-embedding parameters: 30k, 100k, 300k, 1m, 3m or a number.")] = "1m",
     budget: Annotated[str, typer.Option(help="A time, 30m or 2h, or a number of tokens, 100Mtokens.")] = "15m",

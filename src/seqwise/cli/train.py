@@ -10,7 +10,7 @@ from seqwise.cli import shared
 
 def command(
     data: shared.Data = "demo:docstrings",
-    model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer or a hybrid such as lstm+attention.")] = "lstm",
+    model: Annotated[str, typer.Option(help="rnn, lstm, gru, transformer, minlstm, mingru or a hybrid such as lstm+attention.")] = "lstm",
     validation: shared.Validation = None,
     test: shared.Test = None,
     text: shared.TextColumn = None,

@@ -1,7 +1,6 @@
 """Models on probes: trained, untrained, and guessed; the score at lengths that training has not seen."""
 
 import contextlib
-import copy
 import dataclasses
 import math
 import time
@@ -15,14 +14,11 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from seqwise.core.config import Config
 from seqwise.core.errors import UserError
-from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
-from seqwise.models.initialization import initialize
-from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
-from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.tasks.probes import PROBES
-from seqwise.tasks.probes.probe import LAST, SEQUENCE, UNASKED, Probe
+from seqwise.tasks.probes.probe import UNASKED, Probe
 from seqwise.training.optimizer import build_optimizer
+from seqwise.training.probe_models import build_network, fitted
 from seqwise.training.schedule import learning_rate_factor
 
 TRAINING, VALIDATION, TEST = range(3)
@@ -63,71 +59,25 @@ class ProbeConfig(Config):
     shuffled: bool = False
     """A control: every training example is given the answer of another one."""
 
+    @property
+    def farthest(self) -> int:
+        """The greatest length that a model is shown."""
+        return max((self.longest, *self.test_lengths))
+
     def built(self) -> Probe:
-        """Raises :class:`UserError` for lengths that the probe does not have."""
+        """Raises :class:`UserError` for lengths that the probe does not have, and for counts below 1 (of steps, 0)."""
+        for name in ("steps", "batch_size", "examples", "evaluate_every"):
+            if getattr(self, name) < (name != "steps"):
+                raise UserError(f"{name} is {getattr(self, name)}", expected="at least 1, or 0 steps for no training")
         probe = PROBES[self.probe](**self.settings)
-        lowest, highest = min(self.shortest, *self.test_lengths), max(self.longest, *self.test_lengths)
-        if lowest < probe.shortest or self.shortest > self.longest or (probe.longest and highest > probe.longest):
+        lowest = min((self.shortest, *self.test_lengths))
+        if lowest < probe.shortest or self.shortest > self.longest or (probe.longest and self.farthest > probe.longest):
             raise UserError(
                 f"the probe {self.probe} cannot have lengths from {self.shortest} to {self.longest} and {list(self.test_lengths)}",
                 expected=f"lengths from {probe.shortest} to {probe.longest or 'any'}, the shortest first",
                 fix="other shortest, longest or test_lengths",
             )
         return probe
-
-
-class Reader(nn.Module):
-    """A backbone and a linear layer that answers at the last step, or at the steps that are asked for."""
-
-    def __init__(self, probe: Probe, config: SeqwiseConfig):
-        super().__init__()
-        self.answers_last, self.input = probe.answers == LAST, "input_features" if probe.channels else "input_ids"
-        self.model = SeqwiseModel(config)
-        self.score = nn.Linear(config.hidden_size, probe.classes or 1)
-        initialize(self.score, config)
-
-    def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """(M, C): one row for each target that is asked for. Targets say where that is; their values are not read."""
-        hidden = self.model(**{self.input: inputs}, use_cache=False).last_hidden_state
-        return self.score(hidden[:, -1] if self.answers_last else hidden[targets != UNASKED])
-
-
-class Writer(nn.Module):
-    """An encoder-decoder model that is shown the answer up to each symbol.
-
-    The whole answer is right exactly where the one that it would write by itself, always the likeliest symbol, is.
-    """
-
-    def __init__(self, config: SeqwiseSeq2SeqConfig):
-        super().__init__()
-        self.model = SeqwiseForSeq2SeqLM(config)
-
-    def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        before = self.model.prepare_decoder_input_ids_from_labels(targets)
-        return self.model(inputs, decoder_input_ids=before, use_cache=False).logits.flatten(0, 1)
-
-
-def build_network(probe: Probe, config: SeqwiseConfig) -> nn.Module:
-    """A freshly initialised model that answers a probe: ``network(inputs, targets) -> (M, C)``."""
-    return Writer(config) if probe.answers == SEQUENCE else Reader(probe, config)
-
-
-def fitted(model: SeqwiseConfig, probe: Probe, longest: int) -> SeqwiseConfig:
-    """A model's settings with the input of a probe, and positions for its examples of length ``longest``.
-
-    Raises :class:`UserError` where a probe asks for sequences of a model that is no encoder-decoder, or the other way round.
-    """
-    kind = SeqwiseSeq2SeqConfig if probe.answers == SEQUENCE else SeqwiseConfig
-    if type(model) is not kind:
-        raise UserError(f"a {type(model).__name__} cannot answer this probe", expected=f"a {kind.__name__}")
-    config, (inputs, targets) = copy.deepcopy(model), probe.generate(np.random.default_rng(0), 1, longest)
-    config.num_input_channels = probe.channels
-    config.vocab_size = probe.vocabulary or config.vocab_size
-    config.max_position_embeddings = max(config.max_position_embeddings, inputs.shape[1], *targets.shape[1:])
-    if probe.answers == SEQUENCE:
-        config.pad_token_id = config.decoder_start_token_id = 0
-    config.validate()
-    return config
 
 
 def run_probe(
@@ -150,7 +100,7 @@ def run_probe(
         UserError: for lengths or a kind of model that the probe does not go with.
     """
     probe = config.built()
-    settings = fitted(model, probe, max(config.longest, *config.test_lengths))
+    settings = fitted(model, probe, config.farthest)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network, begin = build_network(probe, settings).to(device), clock()
@@ -169,7 +119,11 @@ def run_probe(
 
 
 def untrained(config: ProbeConfig, model: SeqwiseConfig, *, seed: int, device: str = "cpu") -> dict[str, Any]:
-    """A control: :func:`run_probe` without training."""
+    """A control: :func:`run_probe` without training.
+
+    Chance is of answers that do not depend on the input. Random ones do: where few steps decide, as in even pairs, they are seldom
+    right half of the time, but more often or less.
+    """
     return run_probe(config.replace(steps=0), model, seed=seed, device=device)
 
 
@@ -189,7 +143,7 @@ def guess_weights(
     if tries < 1:
         raise UserError(f"tries is {tries}", expected="at least 1")
     probe = config.built()
-    settings = fitted(model, probe, max(config.longest, *config.test_lengths))
+    settings = fitted(model, probe, config.farthest)
     best: tuple[dict[str, float], nn.Module] | None = None
     with one_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)

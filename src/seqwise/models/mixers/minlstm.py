@@ -1,4 +1,7 @@
-"""Minimal LSTM as a mixer: gates see the input alone, so that training is a scan over time (Feng et al. 2024, arXiv:2410.01201)."""
+"""minLSTM as a mixer: its gates see the input alone, so that it is trained by a scan over time
+
+Feng et al. 2024, "Were RNNs All We Needed?", arXiv:2410.01201.
+"""
 
 from seqwise.models.mixers.recurrent import Cell, Recurrent
 

@@ -11,6 +11,8 @@ from seqwise.core.config import Config
 from seqwise.kernels import State, kernel
 from seqwise.models.config import SeqwiseConfig
 
+PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RecurrentConfig(Config):
@@ -41,8 +43,8 @@ class Cell:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """What torch.nn calls the parameters, but for layer and direction."""
-        return ("weight_ih", "weight_hh", "bias_ih", "bias_hh") if self.feedback else ("weight_ih", "bias_ih")
+        """What torch.nn calls them, but for layer and direction."""
+        return PARAMETERS if self.feedback else ("weight_ih", "bias_ih")
 
 
 class Recurrent(nn.Module, abc.ABC):
@@ -56,8 +58,8 @@ class Recurrent(nn.Module, abc.ABC):
         rows = self.cell.gates * config.units
         shapes = {"weight_ih": (rows, config.input_size), "weight_hh": (rows, config.units), "bias_ih": (rows,), "bias_hh": (rows,)}
         for direction in range(config.directions):
-            for name in self.cell.parameters:
-                self.register_parameter(full_name(name, direction), nn.Parameter(torch.empty(shapes[name])))
+            for full, name in zip(parameter_names(direction, self.cell.parameters), self.cell.parameters, strict=True):
+                self.register_parameter(full, nn.Parameter(torch.empty(shapes[name])))
 
     def forward(self, x: Tensor, state: State | None, mask: Tensor | None, carry: bool = False) -> tuple[Tensor, State | None]:
         """Mix (B, T, D) along the time axis.
@@ -79,7 +81,7 @@ class Recurrent(nn.Module, abc.ABC):
         return (x.new_zeros(x.shape[0], self.config.units),) * self.cell.states
 
     def weights(self, direction: int) -> tuple[Tensor, ...]:
-        return tuple(getattr(self, full_name(name, direction)) for name in self.cell.parameters)
+        return tuple(getattr(self, name) for name in parameter_names(direction, self.cell.parameters))
 
     def _run(self, x: Tensor, state: State, direction: int) -> tuple[Tensor, State]:
         return kernel(self.cell.name, x)(x, state, *self.weights(direction))
@@ -125,9 +127,10 @@ class Recurrent(nn.Module, abc.ABC):
         return 4 * cls.cell.states * config.output_size
 
 
-def full_name(name: str, direction: int) -> str:
-    """The name that torch.nn gives to a direction's parameter."""
-    return f"{name}_l0_reverse" if direction else f"{name}_l0"
+def parameter_names(direction: int, names: tuple[str, ...] = PARAMETERS) -> tuple[str, ...]:
+    """The names torch.nn gives to a direction's parameters."""
+    suffix = "_reverse" if direction else ""
+    return tuple(f"{name}_l0{suffix}" for name in names)
 
 
 def reverse(x: Tensor, mask: Tensor | None) -> Tensor:

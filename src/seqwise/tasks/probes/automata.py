@@ -13,7 +13,11 @@ PLUS, MINUS, TIMES = range(MODULUS, MODULUS + 3)
 
 
 def parity() -> Probe:
-    """Whether the number of ones among ``length`` bits is odd: 1 0 1 1 -> 1. Attention cannot do it at any length (Hahn 2020)."""
+    """Whether the number of ones among ``length`` bits is odd: 1 0 1 1 -> 1.
+
+    One bit decides, however many there are; what attention answers depends on a single one the less, the more there are (Hahn 2020,
+    arXiv:1906.06755). Gates between 0 and 1 of a linear recurrence cannot turn a state around (Grazzi et al. 2024, arXiv:2411.12537).
+    """
 
     def generate(rng: np.random.Generator, count: int, length: int) -> Examples:
         bits = rng.integers(2, size=(count, length))
