@@ -14,7 +14,7 @@ from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Publishe
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.language import LanguageRun, train
-from seqwise.textbook.probed import model, score
+from seqwise.textbook.probed import model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 FAMILIES = ("rnn", "lstm", "transformer")
@@ -121,7 +121,7 @@ class ContextSize(Claim):
         estimates = [
             _difference(enough["lstm"], enough["rnn"]),
             _difference(enough["transformer"], enough["lstm"]),
-            mean_of(right["transformer"][MANY]) if right["transformer"][MANY] else None,
+            _recalls(right["transformer"][MANY]),
             _difference(right["lstm"][MANY], right["lstm"][FEW]),
             exactly(size[0] / size[1]) if results else None,
         ]
@@ -175,6 +175,12 @@ def enough_context(bits: Mapping[str, float]) -> int:
     best = bits[str(contexts[-1])]
     worse = [n for n in contexts if bits[str(n)] > (1 + WITHIN) * best]
     return next(n for n in contexts if n > max(worse, default=0))
+
+
+def _recalls(values: Sequence[float]) -> Estimate | None:
+    """Without an interval where it is not learned at all: with so few steps that is untrained, not unable."""
+    found = mean_of(values) if values else None
+    return unless_untrained(found, able=bool(values) and max(values) > 0.9, fair=False)
 
 
 def _difference(first: Sequence[float], second: Sequence[float]) -> Estimate | None:

@@ -13,7 +13,7 @@ from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference, share_of
-from seqwise.textbook.probed import model, score
+from seqwise.textbook.probed import EVERY_RATE, fair_chance, model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 MODELS: Mapping[str, SeqwiseConfig] = {
@@ -25,7 +25,8 @@ STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for 
 LENGTHS = {"standard": {"adding": (100,), "copying": (50,)}, "long": {"adding": (50, 100, 200, 400), "copying": (20, 50, 100, 200)}}
 STEPS = {"standard": 1_500, "long": 5_000}
 SEEDS = {"standard": 3, "long": 6}
-RATES = (3e-3,)
+RATES = {"standard": (3e-3,), "long": EVERY_RATE}
+SOLVED = {"adding": 0.01, "copying": 0.99}
 FAR = {"adding": 100, "copying": 50}
 """Numbers to add two of, and blanks to remember ten symbols over, that the clauses are about."""
 BATCH = 32
@@ -96,7 +97,7 @@ class LongDependencies(Claim):
             for probe, lengths in LENGTHS[tier].items()
             for length in lengths
             for name in MODELS
-            for rate in RATES
+            for rate in RATES[tier]
         ]
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
@@ -120,12 +121,15 @@ class LongDependencies(Claim):
         copying = {name: _scores(results, "copying", name, FAR["copying"]) for name in MODELS}
         logs = {name: np.log(values) for name, values in adding.items()}
         solved = {name: share_of(sum(value < 0.01 for value in values), len(values)) for name, values in adding.items()}
+        guarded = lambda probe, name, estimate: unless_untrained(  # noqa: E731
+            _if(_scores(results, probe, name, FAR[probe]), estimate), _able(probe, estimate), _fair(results, probe, name)
+        )
         estimates = [
-            _if(adding["rnn"], solved["rnn"]),
+            guarded("adding", "rnn", solved["rnn"]),
             _if(adding["lstm"], paired_difference(logs["rnn"], logs["lstm"])),
-            _if(adding["transformer"], solved["transformer"]),
-            _if(copying["lstm"], mean_of(copying["lstm"])),
-            _if(copying["transformer"], mean_of(copying["transformer"])),
+            guarded("adding", "transformer", solved["transformer"]),
+            guarded("copying", "lstm", mean_of(copying["lstm"])),
+            guarded("copying", "transformer", mean_of(copying["transformer"])),
         ]
         measured = [
             Measured(
@@ -172,15 +176,32 @@ class LongDependencies(Claim):
 
 def _scores(results: Sequence[Result], probe: str, name: str, length: int) -> list[float]:
     """Test scores by seed, of the learning rate that did best on validation; what diverged counts as no memory."""
+    runs = _runs(results, probe, name, length)
+    sign = -1 if probe == "adding" else 1
+    chosen = max(runs.values(), key=lambda rows: sign * sum(row["validation"] or 0.0 for row in rows.values()), default={})
+    fallback = 1 / 6 if probe == "adding" else 0.0
+    return [row["by_length"].get(str(length), fallback) for _, row in sorted(chosen.items())]
+
+
+def _runs(results: Sequence[Result], probe: str, name: str, length: int) -> dict[float, dict[int, dict[str, Any]]]:
+    """A model's runs at one length, by learning rate and seed."""
     runs: dict[float, dict[int, dict[str, Any]]] = {}
     for experiment, row in results:
         settings = experiment.settings
         if experiment.part == probe and settings["model"] == name and settings["length"] == length:
             runs.setdefault(settings["rate"], {})[experiment.seed] = row
-    sign = -1 if probe == "adding" else 1
-    chosen = max(runs.values(), key=lambda rows: sign * sum(row["validation"] or 0.0 for row in rows.values()), default={})
-    fallback = 1 / 6 if probe == "adding" else 0.0
-    return [row["by_length"].get(str(length), fallback) for _, row in sorted(chosen.items())]
+    return runs
+
+
+def _fair(results: Sequence[Result], probe: str, name: str) -> bool:
+    every = {other: _runs(results, probe, other, FAR[probe]) for other in MODELS}
+    rows = [row for runs in every.values() for by_seed in runs.values() for row in by_seed.values()]
+    return fair_chance({rate: list(by_seed.values()) for rate, by_seed in every[name].items()}, rows)
+
+
+def _able(probe: str, estimate: Estimate) -> bool:
+    """Whether a share of solved trainings, or an accuracy, is that of a model that has learned it."""
+    return estimate.value is not None and estimate.value > (0.5 if probe == "adding" else SOLVED[probe])
 
 
 def _if(values: Sequence[float], estimate: Estimate) -> Estimate | None:

@@ -59,3 +59,28 @@ def by_length(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], style
 def _point(length: int, estimate: Estimate) -> Point:
     assert estimate.value is not None
     return Point(length, estimate.value, estimate.low, estimate.high)
+
+
+EVERY_RATE = (1e-2, 3e-3, 1e-3)
+"""Learning rates that all must have been tried before a model is said to be unable."""
+TIMES_AS_LONG = 10
+"""How many times the steps of the quickest family that solves it a model must have had."""
+
+
+def fair_chance(tried: Mapping[float, Sequence[Mapping[str, Any]]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a model that has not learned something was given what it takes to say that it cannot.
+
+    Args:
+        tried: its runs, by learning rate.
+        others: the runs of all models.
+    """
+    solved = [row["solved_at"] for row in others if row["solved_at"] is not None]
+    steps = min((row["steps"] for rows in tried.values() for row in rows), default=0)
+    return set(EVERY_RATE) <= set(tried) and bool(solved) and steps >= TIMES_AS_LONG * min(solved)
+
+
+def unless_untrained(estimate: Estimate | None, able: bool, fair: bool) -> Estimate | None:
+    """An estimate that says "unable" of a model without a fair chance keeps its value and loses its interval: it decides nothing."""
+    if estimate is None or able or fair:
+        return estimate
+    return Estimate(estimate.value, samples=estimate.samples)

@@ -8,7 +8,7 @@ from seqwise.report.document import Block, Style
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of
-from seqwise.textbook.probed import DISTRIBUTION, beyond, by_length, model, score
+from seqwise.textbook.probed import DISTRIBUTION, beyond, by_length, fair_chance, model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 TRAINED, LENGTHS, FAR = 20, (5, 20, 40, 100), (40, 100)
@@ -119,7 +119,12 @@ class StateTracking(Claim):
         parity, control = found["parity"], found["even-pairs"]
         tracked = {name: mean_of(beyond(parity[name], FAR)) if parity[name] else None for name in MODELS}
         attention, able = _best(parity)
-        estimates = [tracked["rnn"], tracked["lstm"], attention if able else _open(attention), tracked["mingru"], _best(control)[0]]
+        estimates = [
+            *(_judged(results, "parity", name, tracked[name]) for name in RECURRENT),
+            attention if able else _open(attention),
+            _judged(results, "parity", "mingru", tracked["mingru"]),
+            _guarded_control(results, control),
+        ]
         measured = [
             Measured(
                 model=name,
@@ -176,11 +181,16 @@ def _steps(tier: str, name: str) -> int:
 
 def _best_rate(results: Sequence[Result], probe: str, name: str) -> list[dict[str, Any]]:
     """The runs of the learning rate that did best on validation in the mean."""
+    return max(_runs(results, probe, name).values(), key=lambda rows: sum(row["validation"] or 0.0 for row in rows) / len(rows), default=[])
+
+
+def _runs(results: Sequence[Result], probe: str, name: str) -> dict[float, list[dict[str, Any]]]:
+    """A model's runs, by learning rate."""
     runs: dict[float, list[dict[str, Any]]] = {}
     for experiment, row in results:
         if experiment.part == probe and experiment.settings["model"] == name:
             runs.setdefault(experiment.settings["rate"], []).append(row)
-    return max(runs.values(), key=lambda rows: sum(row["validation"] or 0.0 for row in rows) / len(rows), default=[])
+    return runs
 
 
 def _best(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Estimate | None, bool]:
@@ -191,6 +201,19 @@ def _best(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Estimate |
         return None, False
     best = max(known, key=lambda name: known[name].value or 0.0)
     return known[best], any((row["validation"] or 0.0) >= DISTRIBUTION for name in known for row in models[name])
+
+
+def _judged(results: Sequence[Result], probe: str, name: str, estimate: Estimate | None) -> Estimate | None:
+    """Untrained, not unable, unless the lengths of training were learned or everything was tried."""
+    runs = _runs(results, probe, name)
+    learned = any((row["validation"] or 0.0) >= DISTRIBUTION for rows in runs.values() for row in rows)
+    others = [row for other in MODELS for rows in _runs(results, probe, other).values() for row in rows]
+    return unless_untrained(estimate, learned, fair_chance(runs, others))
+
+
+def _guarded_control(results: Sequence[Result], control: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:
+    estimate, learned = _best(control)
+    return estimate if learned else _open(estimate)
 
 
 def _open(estimate: Estimate | None) -> Estimate | None:

@@ -48,6 +48,14 @@ def looped(kind: str, parameters: int) -> Layer:
     return lambda x: LOOPS[kind](x, tuple(x.new_zeros(len(x), width) for _ in range(states)), *weights)[0], width, weights
 
 
+def scanned(kind: str, parameters: int) -> Layer:
+    """minGRU or minLSTM, whose gates see the input alone: a scan over time (Feng et al. 2024, arXiv:2410.01201)."""
+    width = round((parameters / {"mingru": 2, "minlstm": 3}[kind]) ** 0.5)
+    size = {"embedding_size": 8, "projection_size": width, "hidden_size": width, "num_hidden_layers": 1, "vocab_size": 8}
+    (block,) = SeqwiseModel(SeqwiseConfig(layer_types=[kind], body="classic", **size)).layers
+    return lambda x: block(x, None, None, False)[0], width, list(block.parameters())
+
+
 def transformer(parameters: int) -> Layer:
     """One block: attention with rotary positions and a gated feed-forward, 12 x width^2 in all."""
     width = round((parameters / 12) ** 0.5 / 32) * 32
@@ -62,6 +70,8 @@ LAYERS: Mapping[str, Callable[[int], Layer]] = {
     "lstm": lambda size: fused("lstm", size),
     "gru": lambda size: fused("gru", size),
     "lstm, loop in Python": lambda size: looped("lstm", size),
+    "minlstm": lambda size: scanned("minlstm", size),
+    "mingru": lambda size: scanned("mingru", size),
     "transformer": transformer,
 }
 STYLES = {
