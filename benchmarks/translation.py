@@ -38,7 +38,7 @@ def multi30k(bench: Bench) -> Findings:
     files = {"validation": folder / "validation.parquet", "test": folder / "test_2016_flickr.parquet"}
     budget = bench.choose("2h", "90s")
     result = compare(str(folder / "train.parquet"), run, task="translation", models=MODELS, budget=budget, **files)
-    check, again = accept("check_comparison.py", run), _rescored(run / "best", files["test"])
+    check, again = accept("check_comparison.py", "--families", MODELS, run), _rescored(run / "best", files["test"])
     figures = [
         Figure(
             name="wall over budget", value=result["environment"]["wall_seconds"] / result["protocol"]["budget_seconds"], wanted="<= 1.15"

@@ -73,7 +73,7 @@ def test_all_compete_and_only_the_fine_tuned_are_called_so(both, gpt2, pretraine
 def test_so_many_labels_are_trained_on_and_selected_on(both):
     assert both.result["data"]["examples"]["train"] == 60
     assert both.result["data"]["examples"]["validation"] <= 60
-    assert any("at most 60 examples" in note for note in both.result["data"]["card"]["notes"])
+    assert any("--labels 60: 60 examples" in note for note in both.result["data"]["card"]["notes"])
     assert "--labels 60" in both.result["environment"]["reproduce"]
 
 

@@ -24,6 +24,7 @@ class Contender:
         mixers: repeated over the layers; more than one makes a hybrid.
         source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours.
         fresh: of a model from outside, whether it starts from fresh weights instead of those that it comes with.
+        small: of a model from outside, whether it has fewer than ten million parameters without embeddings.
         settings: of its configuration, besides the mixers.
     """
 
@@ -31,6 +32,7 @@ class Contender:
     mixers: tuple[str, ...] = ()
     source: str | None = None
     fresh: bool = False
+    small: bool = False
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

@@ -1,5 +1,6 @@
 """Makes the plan of a comparison: splits, encoding, calibration, trials. What comes out is all that the run will follow."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,10 +76,11 @@ def make_plan(
     facts = data.encode(corpus, splits.replicates[0], encoding, folder.replicate(0))
     fixed = _fixed_seconds(int(facts.lengths.sum()), engine.workers, time.monotonic() - begun)
     batch_size = options.batch or data.default_batch_size(facts.lengths)
+    externals = _outside(task, contenders, corpus, encoding)
     setting = Setting(
         options=options,
         task=task,
-        contenders=contenders,
+        contenders=[_sized(contender, externals) for contender in contenders],
         labels=data.labels(corpus),
         data_sha256=corpus.sha256,
         vocab_size=encoding.vocab_size,
@@ -87,7 +89,7 @@ def make_plan(
         batch_size=batch_size,
         device=options.device,
         lengths=facts.lengths,
-        externals=_outside(task, contenders, corpus, encoding),
+        externals=externals,
     )
     own = _encode_outside(setting, corpus, splits.replicates[0], encoding, folder.replicate(0))
     per_epoch = Batches(facts.lengths, batch_size, 0).per_epoch
@@ -125,6 +127,10 @@ def splits_of(data: TaskData, corpus: Any, options: Options, replicates: int) ->
     """The splits of every replicate, with no more labels than are asked for; the same whenever they are drawn."""
     found = data.split(corpus, replicates=replicates, seed=options.seed)
     return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
+
+
+def _sized(contender: Contender, externals: dict[str, External]) -> Contender:
+    return dataclasses.replace(contender, small=contender.name in externals and externals[contender.name].small)
 
 
 def _outside(task: Task, contenders: list[Contender], corpus: Any, encoding: Encoding) -> dict[str, External]:

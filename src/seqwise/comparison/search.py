@@ -61,15 +61,24 @@ FORGETTING = frozenset({"lstm", "minlstm"})
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
-FINE_TUNING = (Dimension("learning_rate", 1e-5, 3e-3, log=True), Dimension("dropout", 0.0, 0.3), WEIGHT_DECAY)
-"""The first dimensions of a model from outside, which is not trained from scratch."""
+SMALL_RATE, LARGE_RATE = Dimension("learning_rate", 3e-4, 5e-3, log=True), Dimension("learning_rate", 1e-5, 1e-3, log=True)
+"""Of fine-tuning: the narrower a model, the larger the rate that suits it (Yang et al. 2022, arXiv:2203.03466)."""
+GENTLE_DROPOUT = Dimension("dropout", 0.0, 0.3)
 DECAY = Dimension("decay", 0.25, 0.75)
-LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.5)
+LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.25)
+"""Every layer has begun to learn when a search ends."""
 
 
-def shared(task: Task, *, fine_tuned: bool = False) -> tuple[Dimension, ...]:
-    """The dimensions that every family has; the task says how much dropout makes sense."""
-    return FINE_TUNING if fine_tuned else (LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY)
+def shared(task: Task, *, fine_tuned: bool = False, small: bool = False) -> tuple[Dimension, ...]:
+    """The dimensions that every family has; the task says how much dropout makes sense.
+
+    Args:
+        fine_tuned: of a model that does not start from fresh weights.
+        small: of one of fewer than ten million parameters.
+    """
+    if fine_tuned:
+        return SMALL_RATE if small else LARGE_RATE, GENTLE_DROPOUT, WEIGHT_DECAY
+    return LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY
 
 
 def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
@@ -83,7 +92,7 @@ def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
         own = (gate, POSITIONS)
     else:
         own = (gate, BODY)
-    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh) + own
+    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh, small=contender.small) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:

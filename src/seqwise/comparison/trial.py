@@ -174,7 +174,8 @@ def run_extension(job: Mapping[str, Any], folder: RunFolder, place: Path) -> dic
     tried = [record for fingerprint in job["after"] if (record := folder.record(fingerprint))]
     names = {record["job"]["model"] for record in tried}
     kept = {name: select([r for r in tried if r["job"]["model"] == name], task, Split.VALIDATION) for name in names}
-    dimensions = shared(task, fine_tuned="external" in job["config"] and "fresh" not in job["config"])
+    config = job["config"]
+    dimensions = shared(task, fine_tuned="external" in config and "fresh" not in config, small=config.get("small", False))
     ends = reached_ends((record["job"]["point"] for record in kept.values() if record), dimensions)
     own = kept[job["model"]]
     if not ends or own is None:

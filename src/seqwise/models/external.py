@@ -45,9 +45,14 @@ class External:
 
     body: ClassVar[str] = "modern"
 
+    @property
+    def small(self) -> bool:
+        """Whether it has fewer than ten million parameters without embeddings."""
+        return self.count.non_embedding < 10_000_000
+
     def values(self) -> dict[str, Any]:
         """What names it in a trial."""
-        own = {"fresh": self.fresh, "settings": dict(self.settings)}
+        own = {"fresh": self.fresh, "small": self.small, "settings": dict(self.settings)}
         return {"external": self.folder, "sha256": self.sha256, "body": self.body} | {name: value for name, value in own.items() if value}
 
 
