@@ -179,7 +179,7 @@ def compare(
 
 
 def _names(given: str | Sequence[str]) -> Sequence[str]:
-    return given.split(",") if isinstance(given, str) else given
+    return given.split(",") if isinstance(given, str) else [str(name) for name in given]
 
 
 def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) -> Comparison:
@@ -187,7 +187,7 @@ def train(source: str = "demo:docstrings", model: str = "lstm", **options: Any) 
     return compare(source, models=(model,), **({"replicates": 1, "budget": "quick"} | options))
 
 
-def finetune(source: str, model: str, **options: Any) -> Comparison:
+def finetune(source: str, model: str | Path, **options: Any) -> Comparison:
     """Train a pretrained model on, with the same search and the same report as :func:`train`.
 
     Layers near the input learn more slowly, and later, than those near the answer (Howard & Ruder 2018, arXiv:1801.06146), by as much as
@@ -199,7 +199,11 @@ def finetune(source: str, model: str, **options: Any) -> Comparison:
 
     Raises :class:`UserError` for a model that cannot be had, or is of another task.
     """
-    return compare(source, models=(f"hf:{model.removeprefix('hf:')}",), **({"replicates": 1, "budget": "quick", "patience": 5} | options))
+    if "models" in options:
+        raise UserError("finetune takes one model", fix="compare(..., from_pretrained=...) takes several")
+    return compare(
+        source, models=(f"hf:{str(model).removeprefix('hf:')}",), **({"replicates": 1, "budget": "quick", "patience": 5} | options)
+    )
 
 
 def pretrain(

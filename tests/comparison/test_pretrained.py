@@ -113,7 +113,7 @@ def test_fine_tuning_is_searched_in_its_own_space_of_the_same_size():
     names = [[dimension.name for dimension in space(contender, task)] for contender in (tuned, fresh)]
     assert names[0] == ["learning_rate", "dropout", "weight_decay", "layer_decay", "unfreezing"]
     assert names[1] == ["learning_rate", "dropout", "weight_decay", "warmup", "decay"]
-    values, edge = hyperparameters(tuned, [0.5, 0.0, 0.5, 0.99, 0.0], task)
+    values, edge = hyperparameters(tuned, [0.5, 0.5, 0.5, 0.99, 0.0], task)
     assert values["layer_decay"] == pytest.approx(0.995)
     assert edge == []
 
@@ -159,3 +159,37 @@ def test_steps_need_a_size_unless_every_model_has_its_own():
     Options(source="x", models=("hf:a", "b=fresh:a"), steps="10")
     with pytest.raises(UserError, match="without --size"):
         Options(source="x", models=("hf:a", "lstm"), steps="10")
+
+
+def test_a_model_is_not_judged_by_what_it_has_learned(tiny_csv, tmp_path):
+    """Another seed would test it on examples that it was trained on."""
+    quiet = {"console": Console(quiet=True)}
+    first = seqwise.train(str(tiny_csv), "lstm", out=tmp_path / "first", size="30k", **SETTINGS | {"steps": 12}, **quiet)
+    for source in (first.path, first.path / "best"):
+        with pytest.raises(UserError, match="has seen examples that it would be tested on"):
+            seqwise.finetune(str(tiny_csv), source, out=tmp_path / "second", seed=1, **SETTINGS, **quiet)
+    assert not (tmp_path / "second").exists()
+    test = write_csv(tmp_path / "test.csv", *sentences(40, seed=9))
+    seqwise.finetune(str(tiny_csv), first.path, test=str(test), out=tmp_path / "third", **SETTINGS | {"steps": 12}, **quiet)
+
+
+def test_patience_is_for_one_model_and_labels_for_all_classes(tiny_csv, tmp_path):
+    with pytest.raises(UserError, match="some models for longer"):
+        Options(source="x", models=("lstm", "gru"), patience=3)
+    with pytest.raises(UserError, match="fewer than the 2 classes"):
+        seqwise.train(str(tiny_csv), "lstm", labels=1, out=tmp_path / "run", size="30k", console=Console(quiet=True), **SETTINGS)
+    with pytest.raises(UserError, match="finetune takes one model"):
+        seqwise.finetune(str(tiny_csv), "x", models="lstm")
+
+
+def test_a_body_that_lacks_a_tensor_is_refused(pretrained, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(pretrained / "model", tmp_path / "model")
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("weight_hh_l0"))
+    save_file({key: value for key, value in tensors.items() if key != name}, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match="weight_hh_l0 missing"):
+        load_external(tmp_path / "model", "AutoModelForSequenceClassification")

@@ -4,7 +4,7 @@ import collections
 
 import pytest
 
-from seqwise.data.demos import MAX_WORDS, SOURCES
+from seqwise.data.demos import MAX_WORDS, SOURCES, docs, docstrings
 from seqwise.data.readers import load_corpus
 from seqwise.data.tables import read_table
 
@@ -29,3 +29,10 @@ def test_docstrings_are_a_corpus_and_do_not_change(table):
     assert (corpus.text_column, corpus.target_column, corpus.source) == ("text", "label", "demo:docstrings")
     assert list(corpus.texts) == table.columns["text"]
     assert list(corpus.labels) == table.columns["label"]
+
+
+def test_what_has_learned_from_the_documentation_has_not_seen_the_labelled_strings():
+    text = " ".join(" ".join(docs().columns["text"]).split())
+    asked = [row for row in docstrings().columns["text"] if len(row) > 80 and "_" not in row]
+    assert len(asked) > 300
+    assert sum(row in text for row in asked) / len(asked) < 0.02

@@ -17,6 +17,7 @@ from seqwise.comparison.layout import trials
 from seqwise.comparison.options import Options
 from seqwise.comparison.plan import Calibration, Choice, Machine, Setting, choose, described_space, flops_of
 from seqwise.comparison.statistics import alpha_of_look, decidable_difference
+from seqwise.core.errors import UserError
 from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan, limited
 from seqwise.data.tokenizers import TokenizerPlan
@@ -38,8 +39,9 @@ RULES = [
 WIDTH = "one embedding width, projected to each model's own width"
 OUTSIDE = (
     "a model from outside has its own preparation of the input, longest input, width and size, reads about as much per step,"
-    " and is fine-tuned rather than trained from scratch"
+    " and is fine-tuned unless its weights are fresh"
 )
+PATIENCE = "training ends, once the learning rate falls, after {count} evaluations without a better score"
 LABELS = "--labels {asked:,}: {train:,} examples, drawn anew in each replicate, are trained on, and {validation:,} selected on"
 FEWER = "--labels {asked:,} is more than there are: all {train:,} training examples are trained on, and {validation:,} selected on"
 SCRATCH = "fresh weights: the architecture and the preparation of the input are those of a pretrained model, its weights are not"
@@ -126,7 +128,13 @@ def make_plan(
 def splits_of(data: TaskData, corpus: Any, options: Options, replicates: int) -> SplitPlan:
     """The splits of every replicate, with no more labels than are asked for; the same whenever they are drawn."""
     found = data.split(corpus, replicates=replicates, seed=options.seed)
-    return found if options.labels is None else limited(found, corpus, options.labels, options.seed)
+    if options.labels is None:
+        return found
+    if options.labels < len(data.labels(corpus)):
+        raise UserError(
+            f"--labels {options.labels} is fewer than the {len(data.labels(corpus))} classes", expected="one example of each class or more"
+        )
+    return limited(found, corpus, options.labels, options.seed)
 
 
 def _sized(contender: Contender, externals: dict[str, External]) -> Contender:
@@ -257,6 +265,7 @@ def _context(setting: Setting, lengths: np.ndarray) -> int:
 def _rules(setting: Setting, choice: Choice) -> list[str]:
     """What was the same for every model, for readers of a report."""
     said = {CAUSAL: not setting.bidirectional, EXTENDED: choice.extended, OUTSIDE: bool(setting.externals)}
+    said[PATIENCE.format(count=setting.options.patience)] = setting.options.patience is not None
     said[SCRATCH] = any(external.fresh for external in setting.externals.values())
     ours = [] if setting.all_outside else [WIDTH, *setting.task.rules]
     return [*RULES, *ours, *(rule for rule, holds in said.items() if holds)]

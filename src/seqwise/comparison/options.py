@@ -79,6 +79,8 @@ class Options(Request, Config):
             raise UserError(
                 "--steps was given without --size", fix="add --size 30k, 100k, 300k, 1m or 3m: with both the plan needs no stopwatch"
             )
+        if self.patience is not None and len(self.models) > 1:
+            raise UserError("--patience would train some models for longer than others", fix="leave it out, or name a single model")
         self.steps_of([])
         _ = self.fractions
         if self.steps is not None and "=" not in self.steps and self.match_training != "steps":

@@ -63,7 +63,6 @@ POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 SMALL_RATE, LARGE_RATE = Dimension("learning_rate", 3e-4, 5e-3, log=True), Dimension("learning_rate", 1e-5, 1e-3, log=True)
 """Of fine-tuning: the narrower a model, the larger the rate that suits it (Yang et al. 2022, arXiv:2203.03466)."""
-GENTLE_DROPOUT = Dimension("dropout", 0.0, 0.3)
 DECAY = Dimension("decay", 0.25, 0.75)
 LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.25)
 """Every layer has begun to learn when a search ends."""
@@ -76,9 +75,8 @@ def shared(task: Task, *, fine_tuned: bool = False, small: bool = False) -> tupl
         fine_tuned: of a model that does not start from fresh weights.
         small: of one of fewer than ten million parameters.
     """
-    if fine_tuned:
-        return SMALL_RATE if small else LARGE_RATE, GENTLE_DROPOUT, WEIGHT_DECAY
-    return LEARNING_RATE, Dimension("dropout", *task.dropout), WEIGHT_DECAY
+    rate = (SMALL_RATE if small else LARGE_RATE) if fine_tuned else LEARNING_RATE
+    return rate, Dimension("dropout", *task.dropout), WEIGHT_DECAY
 
 
 def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:

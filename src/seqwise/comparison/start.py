@@ -59,6 +59,27 @@ def check_outside(contenders: list[Contender], task: str) -> None:
             check_task(contender.source, find(contender.source), task)
 
 
+ALWAYS_SPLIT_ALIKE = ("text-generation", "time-series-forecasting")
+"""Tasks whose test part follows from the data alone."""
+
+
+def check_unseen(contenders: list[Contender], corpus: Any) -> None:
+    """Raises :class:`UserError` for a model that a run has trained on these very data, where no test part is fixed: it may have learned
+    from what would be its test.
+    """
+    if "test" in getattr(corpus, "given", ()):
+        return
+    for contender in contenders:
+        if contender.source and not contender.fresh:
+            place = find(contender.source)
+            record = next((folder / "comparison.json" for folder in (place, place.parent) if (folder / "comparison.json").exists()), None)
+            if record is not None and read_json(record).get("data", {}).get("sha256") == corpus.sha256:
+                raise UserError(
+                    f"'{contender.name}' was trained on {corpus.source} already, and has seen examples that it would be tested on",
+                    expected="other data, or a fixed test part: --test FILE, or a column split",
+                )
+
+
 def check_device(device: str) -> None:
     if device != "cuda":
         return
@@ -84,6 +105,8 @@ def run_comparison(
     data.check(options)
     check_outside(contenders, options.task)
     corpus = data.read(options)
+    if options.task not in ALWAYS_SPLIT_ALIKE:
+        check_unseen(contenders, corpus)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])

@@ -72,9 +72,12 @@ def python() -> Table:
 def docs() -> Table:
     """The documentation strings of each module of the standard library, then each topic of the language reference: one row each.
 
+    The modules that ``demo:docstrings`` asks about are left out, so that what has learned from the one can be judged by the other.
     The rows depend on the Python installation. Raises :class:`UserError` where the sources are not installed.
     """
-    return _rows([text for path in _modules() if (text := _documentation(path))] + _topics(), "demo:docs")
+    root = _library()
+    asked = {path for place in SOURCES.values() for path in _files(root / place)}
+    return _rows([text for path in _modules() if path not in asked and (text := _documentation(path))] + _topics(), "demo:docs")
 
 
 def _rows(texts: list[str], source: str) -> Table:

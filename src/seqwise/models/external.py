@@ -144,9 +144,10 @@ def _check_weights(model: Any, info: dict[str, Any], folder: Path | str, *, swap
     body = [name for name in lacking if name in own]
     head = [] if swapped else [name for name in lacking if name not in body]
     misshapen = any(name in own for name, *_ in info["mismatched_keys"])
-    if len(body) > MOST_MISSING * len(own) or head or misshapen:
+    allowed = 0 if model.config.model_type in OURS else MOST_MISSING * len(own)
+    if len(body) > allowed or head or misshapen:
         raise UserError(
-            f"{folder} holds weights of another architecture: {len(body + head)} are missing, {(body + head)[0]} among them",
+            f"{folder} holds weights of another architecture: {', '.join((body + head)[:3])} missing ({len(body + head)} in all)",
             expected=f"the weights of {type(model).__name__}, as its config.json says",
         )
 

@@ -81,7 +81,8 @@ def saved_settings(folder: Path) -> dict[str, Any]:
 
 def made_for(settings: Mapping[str, Any]) -> str:
     """The task of a model by its configuration; ``feature-extraction`` for one without a head that is known."""
-    architecture, *_ = settings.get("architectures") or [""]
+    told = settings.get("architectures")
+    architecture = told[0] if isinstance(told, list) and told and isinstance(told[0], str) else ""
     task = next((task for ending, task in ENDINGS.items() if architecture.endswith(ending)), BARE)
     return "time-series-classification" if task == "text-classification" and settings.get("num_input_channels") else task
 

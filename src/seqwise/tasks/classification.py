@@ -57,7 +57,8 @@ class Classification(Task):
 
     def head_settings(self, labels: Sequence[str]) -> dict[str, Any]:
         names = dict(enumerate(labels))
-        return {"id2label": names, "label2id": {name: i for i, name in names.items()}}
+        asked = {"problem_type": "single_label_classification"}
+        return asked | {"id2label": names, "label2id": {name: i for i, name in names.items()}}
 
     def parameters(self, config: SeqwiseConfig) -> ParameterCount:
         return count_parameters(config, num_labels=config.num_labels)

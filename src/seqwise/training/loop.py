@@ -158,9 +158,12 @@ class Trainer:
                 parameter.requires_grad_(self.depths[name] >= lowest)
 
     def _out_of_patience(self) -> bool:
-        """Whether as many evaluations as are waited for have passed since the best one."""
-        curve, best, patience = self.progress.curve, self.progress.best, self.config.patience
-        return bool(patience and best and sum(point["step"] > best["step"] for point in curve) >= patience)
+        """Whether as many evaluations as are waited for have passed since the best one, all layers learning and the rate falling."""
+        config, best = self.config, self.progress.best
+        if config.patience is None or best is None:
+            return False
+        settled = max(config.unfreezing, 1 - config.decay) * config.steps
+        return sum(point["step"] > max(best["step"], settled) for point in self.progress.curve) >= config.patience
 
     def _parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], bool]]:
         """This process's share of a batch in as many parts as are asked for, and whether each is the last one.

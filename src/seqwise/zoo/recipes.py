@@ -54,6 +54,8 @@ class Recipe(Config):
     learning_rate: float = 3e-3
     tokens: int = 12_000_000
     seed: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
 
     def options(self) -> dict[str, str | int | float]:
         """As ``seqwise pretrain`` names them."""
