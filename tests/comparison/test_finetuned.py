@@ -95,7 +95,7 @@ def test_texts_are_cut_by_the_tokens_of_the_model_that_reads_them(outside, tmp_p
 def both(files, outside, tmp_path_factory):
     """BERT fine-tuned and from fresh weights, with fewer labels than there are."""
     out = tmp_path_factory.mktemp("both") / "run"
-    told = {"from_pretrained": str(outside["bert"]), "labels": 20, "patience": 2, "replicates": 2, "out": out}
+    told = {"from_pretrained": str(outside["bert"]), "labels": 20, "replicates": 2, "out": out}
     return seqwise.compare(str(files / "train.csv"), **(SETTINGS | told))
 
 
@@ -122,7 +122,7 @@ def test_more_labels_than_there_are_is_said(files, outside, tmp_path):
 @pytest.mark.slow
 def test_the_command_that_repeats_it_makes_the_same_trials(both, run_cli, tmp_path):
     words = shlex.split(both.result["environment"]["reproduce"])
-    assert {"--labels", "--patience", "--models"} <= set(words)
+    assert {"--labels", "--models"} <= set(words)
     code, _, err = run_cli(*words[1:], "--out", tmp_path / "again", "--workers", "1")
     assert code in (None, 0), err
     again = json.loads((tmp_path / "again" / "comparison.json").read_text())
