@@ -41,9 +41,9 @@ def test_two_rnns_are_not_told_apart(monkeypatch):
 
 @pytest.mark.slow
 def test_an_lstm_whose_forget_gate_is_closed_does_not_add(monkeypatch):
-    monkeypatch.setattr(long_dependencies, "FAR", {"adding": 30, "copying": 5})
-    monkeypatch.setattr(long_dependencies, "LENGTHS", {"standard": {"adding": (30,)}})
-    monkeypatch.setattr(long_dependencies, "STEPS", {"standard": 800})
+    monkeypatch.setattr(long_dependencies, "FAR", {"adding": 50, "copying": 5})
+    monkeypatch.setattr(long_dependencies, "LENGTHS", {"standard": {"adding": (50,)}})
+    monkeypatch.setattr(long_dependencies, "STEPS", {"standard": 400})
 
     def verdict():
         claim = long_dependencies.LongDependencies()
