@@ -15,6 +15,7 @@ from seqwise.core.errors import UserError, did_you_mean
 from seqwise.core.files import read_json
 from seqwise.data.panels import named_as_forecasts
 from seqwise.data.sound_files import sound_kind
+from seqwise.models.origin import model_in
 from seqwise.predictor import auto_class, quiet_libraries
 from seqwise.tasks import TASK_DATA
 from seqwise.tasks.task_data import Request
@@ -165,7 +166,7 @@ def compare(
         options["task"] = guess_task(str(source), options)
     pretrained = options.pop("from_pretrained", None)
     if pretrained is not None:
-        options["models"] = (*_names(options.get("models") or ()), *with_and_without(",".join(_names(pretrained))))
+        options["models"] = (*_names(options.get("models") or ()), *with_and_without(_names(pretrained)))
     if options.get("models") is None and options["task"] in TASK_DATA:
         options["models"] = TASK_DATA[options["task"]].models
     checked = make_options(source, **options)
@@ -263,7 +264,7 @@ def load(source: str | Path) -> tuple[Any, Any]:
     from seqwise.predictor import load_model
 
     folder = folder_or_shipped(source)
-    return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(folder)
+    return Comparison.open(folder).load() if (folder / "comparison.json").exists() else load_model(model_in(folder))
 
 
 def predict(source: str | Path, examples: Sequence[Any] | str | Path) -> list[dict[str, Any]]:
@@ -310,6 +311,7 @@ def _is_language_model(folder: Path) -> bool:
         return read_result(folder)["task"] == "text-generation"
     if (folder / "baseline.json").exists():
         return False
+    folder = model_in(folder)
     return (folder / "config.json").exists() and auto_class(folder) == "AutoModelForCausalLM"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from seqwise.comparison.folder import read_result
 from seqwise.core.errors import UserError
 from seqwise.models.external import longest_input
+from seqwise.models.origin import model_in
 from seqwise.models.writing import continuation, tokens_of
 from seqwise.predictor import how_to_use, load_model, quiet_libraries
 from seqwise.zoo.shipped import folder_or_shipped
@@ -51,8 +52,7 @@ class Sampling:
 
 def model_folder(source: str) -> Path:
     """The language model of a run folder, or the folder itself; a pretrained model of the package where there is no such folder."""
-    folder = folder_or_shipped(source)
-    return folder / "best" if (folder / "comparison.json").exists() else folder
+    return model_in(folder_or_shipped(source))
 
 
 def note_of(source: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
-from seqwise.models.origin import made_for
+from seqwise.models.origin import made_for, model_in
 from seqwise.tasks.series_panels import ABOUT, series_facts
 from seqwise.zoo.shipped import folder_or_shipped
 
@@ -114,7 +114,7 @@ def load_predictor(source: str) -> "Use":
         return load_predictor(str(folder / _recommended_folder(folder)))
     if (folder / "baseline.json").exists():
         return _load_baseline(folder)
-    model, preprocessor = load_model(folder)
+    model, preprocessor = load_model(model_in(folder))
     task = task_of(model.config)
     if task not in USES:
         raise UserError(f"{source} holds a language model, which labels nothing", fix=how_to_use(model.config))

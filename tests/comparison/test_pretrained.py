@@ -46,7 +46,7 @@ def both(gpt2, pretrained, tiny_csv, tmp_path_factory):
 
 
 def test_each_is_named_with_its_own_folder_and_once_more_from_scratch():
-    found = parse_contenders(with_and_without("hf:some/lstm-tiny, gru-tiny/"))
+    found = parse_contenders(with_and_without(("hf:some/lstm-tiny", " gru-tiny/")))
     assert [(c.name, c.source, c.fresh) for c in found] == [
         ("lstm-tiny", "hf:some/lstm-tiny", False),
         ("lstm-tiny-scratch", "hf:some/lstm-tiny", True),
@@ -193,3 +193,14 @@ def test_a_body_that_lacks_a_tensor_is_refused(pretrained, tmp_path):
     save_file({key: value for key, value in tensors.items() if key != name}, tmp_path / "model" / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match="weight_hh_l0 missing"):
         load_external(tmp_path / "model", "AutoModelForSequenceClassification")
+
+
+def test_the_folder_of_a_pretraining_is_used_as_the_model_in_it(pretrained, tmp_path):
+    assert seqwise.generate(pretrained, "the film", tokens=3, temperature=0.0) == seqwise.generate(
+        pretrained / "model", "the film", tokens=3, temperature=0.0
+    )
+    path = tmp_path / "held.txt"
+    path.write_text("\n".join(sentences(200, seed=5)[0]))
+    assert seqwise.evaluate(pretrained, str(path))["scores"] == seqwise.evaluate(pretrained / "model", str(path))["scores"]
+    first, second = (seqwise.load(folder)[0].state_dict() for folder in (pretrained, pretrained / "model"))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqwise.comparison.make_plan import OWN
 from seqwise.comparison.wording import all_outside, dig, metric, primary, primary_score, ranked, sentence, settings, trained
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.report import numbers
@@ -252,7 +253,7 @@ def _data(result: Result) -> str:
     data = result["data"]
     card, examples, length = data.get("card") or {}, data["examples"], data["length"]
     overlap, duplicates, tokenizer = card.get("overlap") or {}, card.get("duplicates") or {}, card.get("tokenizer") or {}
-    tokens = tokenizer.get("reason") if tokenizer.get("kind") == "own" else tokenizer.get("kind")
+    tokens = tokenizer.get("reason") if tokenizer.get("kind") == OWN else tokenizer.get("kind")
     classes = ", ".join(f"{label} ({count:,})" for label, count in (card.get("classes") or {}).items())
     facts = [
         f"{numbers.capital(card.get('counted', 'examples'))}: {examples['train']:,} for training,"

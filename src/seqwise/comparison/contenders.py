@@ -1,7 +1,7 @@
 """Who competes: a name and the mixer of each layer. Names follow from the table of mixers."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from seqwise.core.errors import UserError, did_you_mean
@@ -22,7 +22,7 @@ class Contender:
     Args:
         name: unique in its comparison.
         mixers: repeated over the layers; more than one makes a hybrid.
-        source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours.
+        source: ``hf:NAME`` or ``hf:FOLDER`` of a model from outside, which has no mixers of ours; its folder, once that is known.
         fresh: of a model from outside, whether it starts from fresh weights instead of those that it comes with.
         small: of a model from outside, whether it has fewer than ten million parameters without embeddings.
         settings: of its configuration, besides the mixers.
@@ -80,9 +80,9 @@ def _parse_one(text: str) -> Contender:
     return Contender(name.strip() if given else mixers, tuple(ALIASES.get(part, part) for part in parts))
 
 
-def with_and_without(sources: str) -> tuple[str, ...]:
-    """Each of some pretrained models, comma-separated, fine-tuned and once more from fresh weights."""
-    places = [place.strip().removeprefix(f"{OUTSIDE}:") for place in sources.split(",") if place.strip()]
+def with_and_without(sources: Sequence[str]) -> tuple[str, ...]:
+    """Each of some pretrained models, fine-tuned and once more from fresh weights."""
+    places = [place.strip().removeprefix(f"{OUTSIDE}:") for place in sources if place.strip()]
     return tuple(f"{kind}:{place}" for place in places for kind in (OUTSIDE, FRESH))
 
 

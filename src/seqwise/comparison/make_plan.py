@@ -22,7 +22,7 @@ from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan, limited
 from seqwise.data.tokenizers import TokenizerPlan
 from seqwise.models.external import External, inspect, load_tokenizer
-from seqwise.models.origin import find, saved_settings
+from seqwise.models.origin import saved_settings
 from seqwise.tasks.task import Task
 from seqwise.tasks.task_data import EncodedFacts, Encoding, TaskData
 
@@ -146,7 +146,7 @@ def _outside(task: Task, contenders: list[Contender], corpus: Any, encoding: Enc
     found, head = {}, task.head_settings(task.data.labels(corpus))
     for contender in contenders:
         if contender.source:
-            model = find(contender.source)
+            model = Path(contender.source)
             adapted = task.data.adapted(model, saved_settings(model), corpus, encoding)
             found[contender.name] = inspect(
                 contender.name, contender.source, task.auto_class, fresh=contender.fresh, adapted=adapted, **head
@@ -240,7 +240,7 @@ def _protocol(
         "margin": task.margin * facts.typical,
         "decidable_difference": decidable(task, choice.replicates, units, len(setting.contenders), crossed, facts.typical),
         "size": options.size,
-        "target_parameters": None if setting.all_outside else choice.target or None,
+        "target_parameters": None if setting.all_outside else choice.target,
         "steps": choice.steps,
         "epochs": epochs,
         "wanted_epochs": setting.wanted_epochs(choice.target),

@@ -1,5 +1,6 @@
 """The first moments of a comparison: everything is checked before anything heavy is imported and before anything is written."""
 
+import dataclasses
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -21,8 +22,8 @@ from seqwise.tasks.task_data import CorpusLike
 
 
 def request_of(options: Options, corpus: CorpusLike, contenders: list[Contender]) -> str:
-    """The fingerprint of what is asked, models from outside included. Raises :class:`UserError` where one of these is not there."""
-    outside = {contender.name: content_hash(find(contender.source)) for contender in contenders if contender.source}
+    """The fingerprint of what is asked, the content of models from outside included."""
+    outside = {contender.name: content_hash(Path(contender.source)) for contender in contenders if contender.source}
     return request_fingerprint(options, {"data": corpus.sha256} | outside)
 
 
@@ -52,11 +53,16 @@ def check_names(contenders: list[Contender], baselines: Collection[str]) -> None
             raise UserError(f"'{contender.name}' is the name of a baseline", fix=f"name it otherwise: my-{contender.name}=...")
 
 
-def check_outside(contenders: list[Contender], task: str) -> None:
-    """Raises :class:`UserError` for a model from outside that is not there, or of another task."""
+def located(contenders: list[Contender], task: str) -> list[Contender]:
+    """The same, those from outside with their folder. Raises :class:`UserError` for one that is not there, or of another task."""
+    found = []
     for contender in contenders:
         if contender.source:
-            check_task(contender.source, find(contender.source), task)
+            folder = find(contender.source)
+            check_task(contender.source, folder, task)
+            contender = dataclasses.replace(contender, source=str(folder))
+        found.append(contender)
+    return found
 
 
 ALWAYS_SPLIT_ALIKE = ("text-generation", "time-series-forecasting")
@@ -71,7 +77,7 @@ def check_unseen(contenders: list[Contender], corpus: Any) -> None:
         return
     for contender in contenders:
         if contender.source and not contender.fresh:
-            place = find(contender.source)
+            place = Path(contender.source)
             record = next((folder / "comparison.json" for folder in (place, place.parent) if (folder / "comparison.json").exists()), None)
             if record is not None and read_json(record).get("data", {}).get("sha256") == corpus.sha256:
                 raise UserError(
@@ -103,7 +109,7 @@ def run_comparison(
     contenders = parse_contenders(options.models)
     data = TASK_DATA[options.task]()
     data.check(options)
-    check_outside(contenders, options.task)
+    contenders = located(contenders, options.task)
     corpus = data.read(options)
     if options.task not in ALWAYS_SPLIT_ALIKE:
         check_unseen(contenders, corpus)

@@ -167,7 +167,7 @@ def inspect(
         adapted, changes: settings that follow from the data, and those of the head.
     """
     folder = find(source)
-    model = load_external(folder, auto_class, **changes, **adapted)
+    model = load_external(folder, auto_class, fresh=fresh, **changes, **adapted)
     causal = "CausalLM" in auto_class
     if causal and not is_causal(model):
         raise UserError(f"{source} sees the tokens that it is to predict", expected="a causal language model, as GPT-2 or LLaMA")

@@ -40,7 +40,7 @@ def find(source: str) -> Path:
     """
     name = source.removeprefix("hf:")
     here = Path(name).is_dir() or name in shipped_names()
-    folder = _model_in(folder_or_shipped(name)) if here else _fetch(source, name)
+    folder = model_in(folder_or_shipped(name)) if here else _fetch(source, name)
     if not (folder / "config.json").exists():
         raise UserError(f"{source} has no config.json", expected="a folder of a Hugging Face model, or a name on the hub")
     if not any((folder / file).exists() for file in WEIGHTS):
@@ -50,7 +50,7 @@ def find(source: str) -> Path:
     return folder
 
 
-def _model_in(folder: Path) -> Path:
+def model_in(folder: Path) -> Path:
     """The trained model of a run folder of ``compare``, ``train``, ``finetune`` or ``pretrain``; any other folder itself."""
     known = {"comparison.json": "best", "pretrain.json": "model"}
     return next((folder / model for record, model in known.items() if (folder / record).exists()), folder)

@@ -103,7 +103,7 @@ class Trainer:
     ):
         self.feed, self.config, self.folder, self.accelerator, self.clock = feed, config, folder, accelerator, clock
         self.depths = depths(model) if config.layer_decay != 1 or config.unfreezing else {}
-        self.head = max(self.depths.values(), default=0)
+        self.head, self.lowest = max(self.depths.values(), default=0), 0
         shares = {name: rate_at(depth, self.head, config.layer_decay) for name, depth in self.depths.items()}
         optimizer = build_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay, shares=shares)
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
@@ -154,8 +154,10 @@ class Trainer:
         config = self.config
         if config.unfreezing:
             lowest = shallowest(self.progress.step, steps=config.steps, unfreezing=config.unfreezing, head=self.head)
-            for name, parameter in self.bare_model.named_parameters():
-                parameter.requires_grad_(self.depths[name] >= lowest)
+            if lowest != self.lowest:
+                for name, parameter in self.bare_model.named_parameters():
+                    parameter.requires_grad_(self.depths[name] >= lowest)
+                self.lowest = lowest
 
     def _out_of_patience(self) -> bool:
         """Whether as many evaluations as are waited for have passed since the best one, all layers learning and the rate falling."""

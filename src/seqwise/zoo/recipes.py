@@ -28,7 +28,8 @@ SOURCES = {
         dataset="Salesforce/wikitext",
     ),
     "demo:docs": Source(
-        title="documentation of Python: the documentation strings of the standard library and the topics of the language reference",
+        title="documentation of Python: the documentation strings of the standard library, without the modules of demo:docstrings, and the"
+        " topics of the language reference",
         licence="PSF-2.0",
         attribution="Copyright Python Software Foundation",
     ),
