@@ -6,7 +6,6 @@ usage: python benchmarks/decoding.py [--quick] [--no-gate] [--out runs/evidence]
 import copy
 import itertools
 import math
-import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,18 +13,14 @@ import torch
 from figures import Bench, Figure, Findings, median
 from gate import NO_GATE, require_gate, run_alone
 
-from seqwise.comparison.contenders import parse_contenders
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
 from seqwise.models.accounting import count_parameters, state_bytes
 from seqwise.models.causal_lm import SeqwiseForCausalLM
-from seqwise.models.config import SeqwiseConfig
 from seqwise.models.state import SeqwiseCache
+from seqwise.textbook.inference_speed import states_after, token_milliseconds, untrained
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
-SIZE, VOCABULARY = 1_000_000, 8_000
+VOCABULARY = 8_000
 CONTEXTS = (16, 64, 256, 1024, 4096, 16384)
-CHUNK = 512
-"""Tokens of a context that are read at once."""
 TOKENS = 8
 """Generated tokens that are timed together; the context grows by so many meanwhile."""
 SEARCHES = {"greedy": {}, "beam": {"num_beams": 4}}
@@ -35,27 +30,10 @@ Samples = dict[int, list[float]]
 """Milliseconds per token, by context."""
 
 
-def config_of(name: str) -> SeqwiseConfig:
-    """The language model of ``--size 1m``, with the rotary positions that any context is within."""
-    shape = Shape(
-        vocab_size=VOCABULARY,
-        embedding_size=embedding_size(SIZE),
-        layers=default_layers(SIZE),
-        classes=0,
-        context=max(CONTEXTS),
-        bidirectional=False,
-    )
-    return solve(parse_contenders((name,))[0], shape, "modern", parameters, float(SIZE))
-
-
-def parameters(config: SeqwiseConfig) -> float:
-    return float(count_parameters(config, vocabulary_head=True).non_embedding)
-
-
 def model_of(name: str, seed: int) -> SeqwiseForCausalLM:
-    """Untrained: what it says is of no matter to what it costs."""
+    """The language model of ``--size 1m``, with the rotary positions that any context is within."""
     torch.manual_seed(seed)
-    return SeqwiseForCausalLM(config_of(name)).eval()
+    return untrained(name, VOCABULARY)
 
 
 def random_tokens(count: int, seed: int) -> torch.Tensor:
@@ -88,36 +66,13 @@ def correctness(models: Mapping[str, SeqwiseForCausalLM], new: int, seed: int) -
     return figures
 
 
-@torch.inference_mode()
-def states_after(model: SeqwiseForCausalLM, contexts: Sequence[int], seed: int) -> dict[int, SeqwiseCache]:
-    """The state after every context, of one text that is read in chunks."""
-    ids, stops = random_tokens(max(contexts), seed), sorted({*contexts, *range(CHUNK, max(contexts), CHUNK)})
-    cache, found = None, {}
-    for start, stop in itertools.pairwise([0, *stops]):
-        cache = model(ids[:, start:stop], past_key_values=cache, use_cache=True, logits_to_keep=1).past_key_values
-        if stop in contexts:
-            found[stop] = copy.deepcopy(cache)
-    return found
-
-
-@torch.inference_mode()
-def milliseconds_per_token(model: SeqwiseForCausalLM, state: SeqwiseCache) -> float:
-    """Greedy, after one token that is not counted. The state stays as it is."""
-    cache, token = copy.deepcopy(state), torch.ones(1, 1, dtype=torch.long)
-    for step in range(TOKENS + 1):
-        if step == 1:
-            begun = time.perf_counter()
-        token = model(token, past_key_values=cache, logits_to_keep=1).logits[:, -1:].argmax(-1)
-    return 1000 * (time.perf_counter() - begun) / TOKENS
-
-
 def measure(models: Mapping[str, SeqwiseForCausalLM], states: Mapping[str, dict[int, SeqwiseCache]], rounds: int) -> dict[str, Samples]:
     """Interleaved: every model at every context once a round, the order turned."""
     found: dict[str, Samples] = {name: {context: [] for context in states[name]} for name in models}
     cells = [(name, context) for context in states[MODELS[0]] for name in models]
     for turn in range(rounds):
         for name, context in cells if turn % 2 else cells[::-1]:
-            found[name][context].append(milliseconds_per_token(models[name], states[name][context]))
+            found[name][context].append(token_milliseconds(models[name], states[name][context], TOKENS))
     return found
 
 
@@ -178,12 +133,13 @@ def decoding(bench: Bench, *, gated: bool = True) -> Findings:
     contexts, rounds = bench.choose(CONTEXTS, CONTEXTS[:3]), bench.choose(15, 3)
     models = {name: model_of(name, bench.seed) for name in MODELS}
     figures = correctness(models, bench.choose(24, 6), bench.seed)
-    states = {name: states_after(model, contexts, bench.seed) for name, model in models.items()}
+    states = {name: states_after(model, contexts, random_tokens(max(contexts), bench.seed)) for name, model in models.items()}
     found = measure(models, states, rounds)
     for context in contexts:
         figures += [median(f"{name}, context {context}: one more token", found[name][context], "ms") for name in models]
     figures += [crossover_figure(found["transformer"], found[name], name) for name in MODELS[:3]]
-    sizes = {name: {"parameters": parameters(model.config), "width": model.config.hidden_size} for name, model in models.items()}
+    count = lambda config: count_parameters(config, vocabulary_head=True).non_embedding  # noqa: E731
+    sizes = {name: {"parameters": count(model.config), "width": model.config.hidden_size} for name, model in models.items()}
     accounted = {name: {context: state_bytes(model.config, context) for context in contexts} for name, model in models.items()}
     return Findings([*figures, *memory(models, states)], {"gate": gate, "milliseconds": found, "models": sizes, "state_bytes": accounted})
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from rich.console import Console
 
 import seqwise
+from seqwise.comparison.folder import RunFolder
 from seqwise.core.errors import UserError
 from seqwise.textbook import CLAIMS
 from seqwise.textbook.clause import UNRUN
+from seqwise.textbook.run import ClaimsRun
 
 CONTRACT = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "contracts" / "claims.schema.json"
 TIMES = ("seconds", "environment")
@@ -60,6 +63,26 @@ def test_again_it_only_reads(run):
     again = seqwise.claims("position", out=folder, console=Console(quiet=True))[1]
     assert timeless(again) == timeless(result)
     assert {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/record.json")} == before
+
+
+def test_what_broke_or_was_not_made_is_told(run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run[0], folder)
+    first, second, *_ = sorted(folder.glob("trials/*/record.json"))
+    record = json.loads(first.read_text())
+    first.write_text(json.dumps({**record, "status": "failed", "error": "ValueError: not today"}))
+    second.unlink()
+    place = RunFolder(folder)
+    result = ClaimsRun(place, "smoke", ["position"], 1, Console(quiet=True), "").told()
+    claim = next(claim for claim in result["claims"] if claim["id"] == "position")
+    whole = next(claim for claim in run[1]["claims"] if claim["id"] == "position")
+    planned = whole["experiments"]["planned"]
+    assert whole["experiments"] == {"planned": planned, "done": planned, "failed": []}
+    assert claim["experiments"]["done"] == planned - 2
+    assert [row["error"] for row in claim["experiments"]["failed"]] == ["ValueError: not today"]
+    page = (folder / "claims.html").read_text()
+    assert f"{planned - 2} of {planned} experiments" in page
+    assert "not today" in page
 
 
 def test_what_was_lost_is_measured_again_to_the_same_numbers(run):

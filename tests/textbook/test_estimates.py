@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqwise.textbook.estimates import exactly, mean_of, median_of, paired_difference, ratio_of_medians, share_of, slope_of
+from seqwise.textbook.estimates import exactly, mean_of, median_of, paired_difference, ratio_of_medians, share_of
 
 
 def test_the_interval_of_a_mean_covers_as_often_as_it_says():
@@ -40,8 +40,3 @@ def test_shares_stay_between_0_and_1():
     for count in (0, 3, 5):
         found = share_of(count, 5)
         assert 0 <= found.low <= found.value <= found.high <= 1
-
-
-def test_slopes():
-    x = np.arange(10.0)
-    assert slope_of(x, [2 * x + 1, 2 * x - 3, 2 * x]).value == pytest.approx(2.0)

@@ -33,9 +33,9 @@ def test_two_rnns_are_not_told_apart(monkeypatch):
     monkeypatch.setattr(vanishing_gradient, "LAYERS", same)
     claim = vanishing_gradient.VanishingGradient()
     experiments = [experiment for experiment in claim.experiments("smoke") if experiment.part == "layers"]
-    results = [(experiment, claim.run(experiment)) for experiment in experiments]
-    for _, found in results:  # the same layer from other seeds, so that the two differ by chance alone
-        found["lstm, as torch begins"] = results[(results.index((_, found)) + 1) % len(results)][1]["rnn"]
+    found = [claim.run(experiment) for experiment in experiments]
+    others = [row["rnn"] for row in found[1:] + found[:1]]  # the same layer from other seeds, so that the two differ by chance alone
+    results = [(e, {**row, "lstm, as torch begins": other}) for e, row, other in zip(experiments, found, others, strict=True)]
     assert claim.told(results, 0.0)["clauses"][3]["verdict"] == "undecided"
 
 

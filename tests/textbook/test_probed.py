@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from seqwise.textbook.claim import Experiment
 from seqwise.textbook.clause import Estimate
-from seqwise.textbook.probed import EVERY_RATE, beyond, fair_chance, model, score, unless_untrained
+from seqwise.textbook.probed import EVERY_RATE, best_rate, beyond, by_rate, fair_chance, model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 
@@ -23,9 +24,23 @@ def run(solved_at=None, steps=1000):
     ],
 )
 def test_a_fair_chance_is_every_rate_and_ten_times_the_steps(rates, steps, solved_at, expected):
-    tried = {rate: [run(steps=steps)] for rate in rates}
-    others = [row for rows in tried.values() for row in rows] + [run(solved_at)]
-    assert fair_chance(tried, others) is expected
+    tried = {rate: {0: run(steps=steps)} for rate in rates}
+    assert fair_chance(tried, [tried, {1e-3: {0: run(solved_at)}}]) is expected
+
+
+def ran(rate, seed, validation):
+    return Experiment(part="parity", settings={"model": "rnn", "rate": rate}, seed=seed), {"validation": validation, "seed": seed}
+
+
+def test_the_best_rate_is_that_of_validation_and_its_runs_come_by_seed():
+    results = [ran(1e-2, 1, 0.9), ran(1e-2, 0, 0.5), ran(3e-3, 0, 0.6), ran(3e-3, 1, None)]
+    runs = by_rate(results, "parity", model="rnn")
+    assert runs == {1e-2: {1: results[0][1], 0: results[1][1]}, 3e-3: {0: results[2][1], 1: results[3][1]}}
+    assert [row["seed"] for row in best_rate(runs)] == [0, 1]
+    assert best_rate(runs)[1]["validation"] == 0.9
+    assert best_rate(by_rate(results[:3], "parity", model="rnn"), sign=-1)[0]["validation"] == 0.6
+    assert by_rate(results, "parity", model="lstm") == {}
+    assert best_rate({}) == []
 
 
 def test_untrained_decides_nothing_and_keeps_its_value():

@@ -7,6 +7,7 @@ from typing import Any
 from seqwise.comparison.contenders import Contender
 from seqwise.core.config import Config
 from seqwise.core.errors import UserError
+from seqwise.models.accounting import count_parameters
 from seqwise.models.config import SeqwiseConfig
 
 FEED_FORWARD_RATIO = 8 / 3
@@ -97,3 +98,31 @@ def solve(contender: Contender, shape: Shape, body: str, measure: Callable[[Seqw
             fix="choose another --size, or leave --width to the solver",
         )
     return min(found, key=lambda pair: pair[0])[1]
+
+
+def language_model(
+    contender: Contender,
+    target: int,
+    *,
+    vocab_size: int,
+    context: int,
+    body: str = "modern",
+    embedding: int | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+    bidirectional: bool = False,
+) -> SeqwiseConfig:
+    """The config of a language model with ``target`` parameters without embeddings; what is None follows from the target.
+
+    Raises :class:`UserError` where no width comes within 1 %.
+    """
+    shape = Shape(
+        vocab_size=vocab_size,
+        embedding_size=embedding or embedding_size(target),
+        layers=layers or default_layers(target),
+        classes=0,
+        context=context,
+        bidirectional=bidirectional,
+        width=width,
+    )
+    return solve(contender, shape, body, lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding), float(target))

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
+from seqwise.comparison.sizes import language_model
 from seqwise.data.token_file import TokenFile, TokenWindows
-from seqwise.models.accounting import count_parameters
 from seqwise.models.config import SeqwiseConfig
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.training.carry import CarriedState
@@ -22,17 +21,15 @@ SETTINGS = ("evaluations", "learning_rate", "weight_decay", "warmup", "decay", "
 
 def model_config(options: PretrainOptions, tokenizer: Any) -> SeqwiseConfig:
     """The model at the size that was asked for, matched as in a comparison. Raises :class:`UserError` where it cannot be had."""
-    shape = Shape(
+    config = language_model(
+        options.contender,
+        options.target_parameters,
         vocab_size=len(tokenizer),
-        embedding_size=embedding_size(options.target_parameters),
-        layers=options.layers or default_layers(options.target_parameters),
-        classes=0,
         context=options.context,
-        bidirectional=OBJECTIVES[options.objective].bidirectional,
+        layers=options.layers,
         width=options.width,
+        bidirectional=OBJECTIVES[options.objective].bidirectional,
     )
-    measure = lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding)  # noqa: E731
-    config = solve(options.contender, shape, "modern", measure, float(options.target_parameters))
     for name in ("hidden_dropout", "embedding_dropout"):
         setattr(config, name, options.dropout)
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id

@@ -12,7 +12,7 @@ from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Result, values_of
 from seqwise.textbook.clause import Clause
-from seqwise.textbook.estimates import exactly, paired_difference
+from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.gradients import log_norms, slope
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
@@ -133,17 +133,17 @@ class Architecture(Claim):
             paired_difference(gates["none"], gates["forget"]),
         ]
         measured = [
-            Measured(model=name, quantity="fall of ln |dy_t/dx_s| with distance", unit="per step", estimate=_mean(values))
+            Measured(model=name, quantity="fall of ln |dy_t/dx_s| with distance", unit="per step", estimate=mean_of(values))
             for name, values in falls.items()
         ]
         measured += [
-            Measured(model="lstm", quantity="slope of ln gradient norm", unit="per step", estimate=_mean(values), at={"gate held": gate})
+            Measured(model="lstm", quantity="slope of ln gradient norm", unit="per step", estimate=mean_of(values), at={"gate held": gate})
             for gate, values in gates.items()
         ]
         summary = (
             f"Recurrent models go on from their state with a difference of {state:.1g}; their state has one size, a Transformer's grows"
             f" {rows['bytes'][0]['transformer']:.0f} times from 10 to 1,000 tokens. With its forget gate closed an LSTM's gradient fades by"
-            f" {_mean(gates['forget']).value:.2f} a step, intact by {_mean(gates['none']).value:.2f}."
+            f" {mean_of(gates['forget']).value:.2f} a step, intact by {mean_of(gates['none']).value:.2f}."
         )
         cells = {
             "rnn": "goes on from a state of one size",
@@ -151,10 +151,6 @@ class Architecture(Claim):
             "transformer": "keeps every token, reaches each at once",
         }
         return Judged(estimates, measured, summary, {"Architecture": cells})
-
-
-def _mean(values: Sequence[float]) -> Any:
-    return paired_difference(values, [0.0] * len(values))
 
 
 def _gate_slopes(seed: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.report.document import Block, Style
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
-from seqwise.textbook.clause import Clause, Estimate
+from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import mean_of, paired_difference
 from seqwise.textbook.probed import by_length, score
 from seqwise.training.probing import ProbeConfig
@@ -98,9 +98,9 @@ class AttentionSupport(Claim):
         rows = {name: _rows(results, name) for name in MODELS}
         right = {name: [row["by_length"][str(TRAINED)] for row in found if row["by_length"]] for name, found in rows.items()}
         estimates = [
-            _difference(right["lstm+attention"], right["lstm"]),
-            _difference(right["rnn+attention"], right["rnn"]),
-            _difference(right["transformer"], right["lstm+attention"]),
+            paired_difference(right["lstm+attention"], right["lstm"]),
+            paired_difference(right["rnn+attention"], right["rnn"]),
+            paired_difference(right["transformer"], right["lstm+attention"]),
         ]
         measured = [
             Measured(
@@ -131,13 +131,8 @@ class AttentionSupport(Claim):
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Share of sequences without a mistake, by length."""
-        figure = by_length("Reversed without a mistake, by length", {name: _rows(results, name) for name in MODELS}, STYLES, "share")
-        return (figure,) if figure else ()
+        return by_length("Reversed without a mistake, by length", {name: _rows(results, name) for name in MODELS}, STYLES, "share")
 
 
 def _rows(results: Sequence[Result], name: str) -> list[dict[str, Any]]:
     return [row for experiment, row in sorted(results, key=lambda pair: pair[0].seed) if experiment.settings["model"] == name]
-
-
-def _difference(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
-    return paired_difference(first, second) if first and second else None

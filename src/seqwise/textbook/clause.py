@@ -78,12 +78,13 @@ class Clause(Config):
 
         An exact quantity is its own interval; one that varies and has none decides nothing.
         """
-        if not self.testable or (self.scope == "this GPU" and estimate is None):
+        known = estimate is not None and estimate.value is not None
+        if not self.testable or (self.scope == "this GPU" and not known):
             return UNTESTABLE
-        if estimate is None:
+        if not known:
             return UNRUN
         ends = estimate.ci95
-        if ends is None and self.scope == "exact" and estimate.value is not None:
+        if ends is None and self.scope == "exact":
             ends = [estimate.value, estimate.value]
         if ends is None:
             return "undecided"

@@ -7,18 +7,16 @@ from typing import Any, ClassVar
 from seqwise.models.accounting import state_bytes
 from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.language import LanguageRun, train
+from seqwise.textbook.pictures import FAMILIES, averaged, lines
 from seqwise.textbook.probed import model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
-FAMILIES = ("rnn", "lstm", "transformer")
-STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(FAMILIES)}
 CONTEXTS = (2, 4, 8, 16, 32, 64, 128)
 WITHIN = 0.01
 """A context is enough from which on a longer one changes the loss by less than this share."""
@@ -119,10 +117,10 @@ class ContextSize(Claim):
         right = {name: {n: [row[str(n)] for row in rows if row] for n in (FEW, MANY)} for name, rows in recalled.items()}
         size = [state_bytes(RECALLERS[name], 1_000) for name in ("transformer", "lstm")]
         estimates = [
-            _difference(enough["lstm"], enough["rnn"]),
-            _difference(enough["transformer"], enough["lstm"]),
+            paired_difference(enough["lstm"], enough["rnn"]),
+            paired_difference(enough["transformer"], enough["lstm"]),
             _recalls(right["transformer"][MANY]),
-            _difference(right["lstm"][MANY], right["lstm"][FEW]),
+            paired_difference(right["lstm"][MANY], right["lstm"][FEW]),
             exactly(size[0] / size[1]) if results else None,
         ]
         measured = [
@@ -155,18 +153,10 @@ class ContextSize(Claim):
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Bits for a byte against the context that is shown."""
-        series = []
-        for name in FAMILIES:
-            rows = values_of(results, "language", "by_context", model=name)
-            estimates = {n: mean_of([row[str(n)] for row in rows]) for n in CONTEXTS if rows}
-            points = tuple(Point(n, e.value, e.low, e.high) for n, e in estimates.items() if e.value is not None)
-            series += [Series(name, STYLES[name], points)] if points else []
-        if not series:
-            return ()
-        title = "Bits for a byte, by how many bytes before it are shown"
+        rows = {name: values_of(results, "language", "by_context", model=name) for name in FAMILIES}
+        found = {name: averaged({n: [row[str(n)] for row in known] for n in CONTEXTS}) for name, known in rows.items()}
         axes = Axis("bytes of context", numbers.count, log=True), Axis("bits", numbers.number)
-        drawn = line_chart(title, "bits against bytes of context", series, *axes)
-        return (Figure(title, drawn, "Mean over seeds with 95 % interval.", tuple((one.label, one.style) for one in series)),)
+        return lines("Bits for a byte, by how many bytes before it are shown", found, FAMILIES, axes)
 
 
 def enough_context(bits: Mapping[str, float]) -> int:
@@ -179,9 +169,4 @@ def enough_context(bits: Mapping[str, float]) -> int:
 
 def _recalls(values: Sequence[float]) -> Estimate | None:
     """Without an interval where it is not learned at all: with so few steps that is untrained, not unable."""
-    found = mean_of(values) if values else None
-    return unless_untrained(found, able=bool(values) and max(values) > 0.9, fair=False)
-
-
-def _difference(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
-    return paired_difference(first, second) if first and second else None
+    return unless_untrained(mean_of(values), able=max(values, default=0.0) > 0.9, fair=False)

@@ -3,25 +3,24 @@
 import copy
 import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from seqwise.comparison.contenders import parse_contenders
-from seqwise.comparison.sizes import Shape, default_layers, embedding_size, solve
-from seqwise.models.accounting import count_parameters, state_bytes
+from seqwise.comparison.sizes import language_model
+from seqwise.models.accounting import state_bytes
 from seqwise.models.causal_lm import SeqwiseForCausalLM
-from seqwise.models.config import SeqwiseConfig
 from seqwise.models.state import SeqwiseCache
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
+from seqwise.textbook.pictures import TIMES, lines, timed
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
 STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(MODELS)}
@@ -33,18 +32,10 @@ AT_ONCE = 256
 """Tokens of a text that is read at once."""
 
 
-def config_of(name: str, context: int = max(CONTEXTS["long"])) -> SeqwiseConfig:
-    """A language model of a million parameters without embeddings."""
-    shape = Shape(
-        vocab_size=VOCABULARY,
-        embedding_size=embedding_size(SIZE),
-        layers=default_layers(SIZE),
-        classes=0,
-        context=context,
-        bidirectional=False,
-    )
-    measure = lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding)  # noqa: E731
-    return solve(parse_contenders((name,))[0], shape, "modern", measure, float(SIZE))
+def untrained(name: str, vocab_size: int = VOCABULARY) -> SeqwiseForCausalLM:
+    """A language model of a million parameters without embeddings: what it says is of no matter to what it costs."""
+    (contender,) = parse_contenders((name,))
+    return SeqwiseForCausalLM(language_model(contender, SIZE, vocab_size=vocab_size, context=max(CONTEXTS["long"]))).eval()
 
 
 @torch.inference_mode()
@@ -60,14 +51,14 @@ def states_after(model: SeqwiseForCausalLM, contexts: Sequence[int], ids: torch.
 
 
 @torch.inference_mode()
-def token_milliseconds(model: SeqwiseForCausalLM, state: SeqwiseCache) -> float:
-    """Greedy, batch 1, after one token that is not counted. The state stays as it is."""
+def token_milliseconds(model: SeqwiseForCausalLM, state: SeqwiseCache, tokens: int = TOKENS) -> float:
+    """Greedy, batch 1, mean of so many tokens after one that is not counted. The state stays as it is."""
     cache, token = copy.deepcopy(state), torch.ones(1, 1, dtype=torch.long)
-    for step in range(TOKENS + 1):
+    for step in range(tokens + 1):
         if step == 1:
             begun = time.perf_counter()
         token = model(token, past_key_values=cache, logits_to_keep=1).logits[:, -1:].argmax(-1)
-    return 1000 * (time.perf_counter() - begun) / TOKENS
+    return 1000 * (time.perf_counter() - begun) / tokens
 
 
 @torch.inference_mode()
@@ -166,7 +157,7 @@ class InferenceSpeed(Claim):
         contexts, rounds = experiment.settings["contexts"], experiment.settings["rounds"]
         torch.manual_seed(experiment.seed)
         ids = torch.randint(1, VOCABULARY, (1, max(contexts)))
-        models = {name: SeqwiseForCausalLM(config_of(name)).eval() for name in MODELS}
+        models = {name: untrained(name) for name in MODELS}
         states = {name: states_after(model, contexts, ids) for name, model in models.items()}
         cells = [(name, context) for context in contexts for name in MODELS]
         token = {name: {str(context): [] for context in contexts} for name in MODELS}
@@ -225,16 +216,6 @@ class InferenceSpeed(Claim):
         if not results:
             return ()
         (_, found), *_ = results
-        series = [Series(name, STYLES[name], _points(rows)) for name, rows in found["token"].items()]
-        title = "The next token, by context"
-        axes = Axis("tokens of context", numbers.count, log=True), Axis("milliseconds", numbers.number, log=True)
-        drawn = line_chart(title, "milliseconds per token against context, both logarithmic", series, *axes)
-        return (Figure(title, drawn, "Medians with 10 and 90 % of the rounds.", tuple((one.label, one.style) for one in series)),)
-
-
-def _points(rows: Mapping[str, Sequence[float]]) -> tuple[Point, ...]:
-    found = []
-    for context, values in rows.items():
-        low, middle, high = (float(value) for value in np.quantile(values, (0.1, 0.5, 0.9)))
-        found.append(Point(int(context), middle, low, high, f"{middle:.2f} ms after {int(context):,} tokens"))
-    return tuple(found)
+        drawn = {name: timed({int(n): values for n, values in rows.items()}, "at context") for name, rows in found["token"].items()}
+        axes = Axis("tokens of context", numbers.count, log=True), Axis("milliseconds per token", numbers.number, log=True)
+        return lines("The next token, by context", drawn, STYLES, axes, TIMES)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from seqwise.comparison.contenders import parse_contenders
-from seqwise.comparison.sizes import Shape, solve
+from seqwise.comparison.sizes import language_model
 from seqwise.core.config import Config
 from seqwise.data.demos import docs
 from seqwise.models.accounting import count_parameters
@@ -60,9 +60,8 @@ def text() -> tuple[np.ndarray, np.ndarray]:
 
 def config_of(run: LanguageRun) -> SeqwiseConfig:
     """Within 1 % of its size. Raises :class:`UserError` where no width comes so near."""
-    shape = Shape(vocab_size=BYTES, embedding_size=64, layers=run.layers, classes=0, context=run.window, bidirectional=False)
-    measure = lambda config: float(count_parameters(config, vocabulary_head=True).non_embedding)  # noqa: E731
-    config = solve(parse_contenders((run.model,))[0], shape, run.settings.get("body", "modern"), measure, float(run.size))
+    (contender,), body = parse_contenders((run.model,)), run.settings.get("body", "modern")
+    config = language_model(contender, run.size, vocab_size=BYTES, context=run.window, body=body, embedding=64, layers=run.layers)
     for name, value in run.settings.items():
         setattr(config, name, value)
     return config

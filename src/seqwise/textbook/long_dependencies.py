@@ -7,13 +7,13 @@ import numpy as np
 
 from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference, share_of
-from seqwise.textbook.probed import EVERY_RATE, fair_chance, model, score, unless_untrained
+from seqwise.textbook.pictures import FAMILIES, averaged, lines
+from seqwise.textbook.probed import EVERY_RATE, best_rate, by_rate, fair_chance, model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 MODELS: Mapping[str, SeqwiseConfig] = {
@@ -21,7 +21,6 @@ MODELS: Mapping[str, SeqwiseConfig] = {
     "lstm": model("lstm", body="classic"),
     "transformer": model("attention", layers=2),
 }
-STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(MODELS)}
 LENGTHS = {"standard": {"adding": (100,), "copying": (50,)}, "long": {"adding": (50, 100, 200, 400), "copying": (20, 50, 100, 200)}}
 STEPS = {"standard": 1_500, "long": 5_000}
 SEEDS = {"standard": 3, "long": 6}
@@ -122,11 +121,11 @@ class LongDependencies(Claim):
         logs = {name: np.log(values) for name, values in adding.items()}
         solved = {name: share_of(sum(value < 0.01 for value in values), len(values)) for name, values in adding.items()}
         guarded = lambda probe, name, estimate: unless_untrained(  # noqa: E731
-            _if(_scores(results, probe, name, FAR[probe]), estimate), _able(probe, estimate), _fair(results, probe, name)
+            estimate, _able(probe, estimate), _fair(results, probe, name)
         )
         estimates = [
             guarded("adding", "rnn", solved["rnn"]),
-            _if(adding["lstm"], paired_difference(logs["rnn"], logs["lstm"])),
+            paired_difference(logs["rnn"], logs["lstm"]),
             guarded("adding", "transformer", solved["transformer"]),
             guarded("copying", "lstm", mean_of(copying["lstm"])),
             guarded("copying", "transformer", mean_of(copying["transformer"])),
@@ -159,55 +158,24 @@ class LongDependencies(Claim):
         figures = []
         for probe, axis in (("adding", "squared error"), ("copying", "accuracy")):
             lengths = sorted({experiment.settings["length"] for experiment, _ in results if experiment.part == probe})
-            series = [
-                Series(
-                    name, STYLES[name], tuple(_point(n, mean_of(values)) for n in lengths if (values := _scores(results, probe, name, n)))
-                )
-                for name in MODELS
-            ]
-            if len(lengths) > 1:
-                title = f"{probe.capitalize()}, by length"
-                drawn = line_chart(
-                    title, f"{axis} against length", series, Axis("length", numbers.count, log=True), Axis(axis, numbers.number)
-                )
-                figures.append(Figure(title, drawn, legend=tuple((one.label, one.style) for one in series)))
+            found = {name: averaged({n: _scores(results, probe, name, n) for n in lengths}) for name in MODELS}
+            axes = Axis("length", numbers.count, log=True), Axis(axis, numbers.number)
+            figures += lines(f"{probe.capitalize()}, by length", found, FAMILIES, axes) if len(lengths) > 1 else ()
         return tuple(figures)
 
 
 def _scores(results: Sequence[Result], probe: str, name: str, length: int) -> list[float]:
     """Test scores by seed, of the learning rate that did best on validation; what diverged counts as no memory."""
-    runs = _runs(results, probe, name, length)
-    sign = -1 if probe == "adding" else 1
-    chosen = max(runs.values(), key=lambda rows: sign * sum(row["validation"] or 0.0 for row in rows.values()), default={})
-    fallback = 1 / 6 if probe == "adding" else 0.0
-    return [row["by_length"].get(str(length), fallback) for _, row in sorted(chosen.items())]
-
-
-def _runs(results: Sequence[Result], probe: str, name: str, length: int) -> dict[float, dict[int, dict[str, Any]]]:
-    """A model's runs at one length, by learning rate and seed."""
-    runs: dict[float, dict[int, dict[str, Any]]] = {}
-    for experiment, row in results:
-        settings = experiment.settings
-        if experiment.part == probe and settings["model"] == name and settings["length"] == length:
-            runs.setdefault(settings["rate"], {})[experiment.seed] = row
-    return runs
+    sign, fallback = (-1, 1 / 6) if probe == "adding" else (1, 0.0)
+    chosen = best_rate(by_rate(results, probe, model=name, length=length), sign=sign)
+    return [row["by_length"].get(str(length), fallback) for row in chosen]
 
 
 def _fair(results: Sequence[Result], probe: str, name: str) -> bool:
-    every = {other: _runs(results, probe, other, FAR[probe]) for other in MODELS}
-    rows = [row for runs in every.values() for by_seed in runs.values() for row in by_seed.values()]
-    return fair_chance({rate: list(by_seed.values()) for rate, by_seed in every[name].items()}, rows)
+    every = {model: by_rate(results, probe, model=model, length=FAR[probe]) for model in MODELS}
+    return fair_chance(every[name], every.values())
 
 
 def _able(probe: str, estimate: Estimate) -> bool:
     """Whether a share of solved trainings, or an accuracy, is that of a model that has learned it."""
     return estimate.value is not None and estimate.value > (0.5 if probe == "adding" else SOLVED[probe])
-
-
-def _if(values: Sequence[float], estimate: Estimate) -> Estimate | None:
-    return estimate if len(values) else None
-
-
-def _point(length: int, estimate: Estimate) -> Point:
-    assert estimate.value is not None
-    return Point(length, estimate.value, estimate.low, estimate.high)

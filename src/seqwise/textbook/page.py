@@ -39,13 +39,24 @@ def _table(result: Mapping[str, Any]) -> Section:
 
 
 def _claim(claim: Mapping[str, Any], pictures: tuple[Block, ...], result: Mapping[str, Any]) -> Section:
-    blocks: list[Block] = [Callout(KINDS[claim["verdict"]], claim["verdict"], claim["summary"])]
+    blocks: list[Block] = [Callout(KINDS[claim["verdict"]], claim["verdict"], claim["summary"]), *_left_out(claim)]
     blocks += [_clauses(claim), *pictures]
     if claim["published"]:
         blocks.append(_published(claim))
     blocks.append(Details("Every measurement", (_measurements(claim),)))
     blocks.append(Details("Run it again", (Code(f"seqwise claims {claim['id']} --tier {result['tier']}"),)))
     return Section(claim["id"], numbers.capital(claim["id"].replace("-", " ")), f"{claim['statement']} ({claim['source']})", tuple(blocks))
+
+
+def _left_out(claim: Mapping[str, Any]) -> list[Block]:
+    """What stands between the plan and the figures."""
+    experiments = claim["experiments"]
+    planned, done, failed = experiments["planned"], experiments["done"], experiments["failed"]
+    if done == planned:
+        return []
+    text = f"{planned - done - len(failed)} did not fit into its seconds, {len(failed)} broke."
+    errors = (Details("What broke", tuple(Code(f"{one['part']} {one['settings']} seed {one['seed']}: {one['error']}") for one in failed)),)
+    return [Callout("warning", "incomplete", f"{done} of {planned} experiments", text), *(errors if failed else ())]
 
 
 def _clauses(claim: Mapping[str, Any]) -> Table:

@@ -10,17 +10,15 @@ import torch
 from seqwise.models.architectures import architecture
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.comparing import compared, gain
 from seqwise.textbook.estimates import median_of, paired_difference, ratio_of_medians
+from seqwise.textbook.pictures import FAMILIES, estimated, lines
 from seqwise.training.optimizer import build_optimizer
 
-FAMILIES = ("rnn", "lstm", "transformer")
-STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(FAMILIES)}
 SOURCE = "demo:docstrings"
 LABELS = {"standard": (100,), "long": (50, 100, 500, 2_000)}
 FEW = 100
@@ -146,17 +144,10 @@ class Pretraining(Claim):
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Gain by labels, where several numbers of them were measured."""
         rows = {e.settings["labels"]: row for e, row in results if e.part == "labels"}
-        series = []
-        for name in FAMILIES:
-            gains = {n: gain(row, f"{name}-tiny", f"{name}-tiny-scratch") for n, row in sorted(rows.items())}
-            points = tuple(Point(n, e.value, e.low, e.high) for n, e in gains.items() if e and e.value is not None)
-            series += [Series(name, STYLES[name], points)] if len(points) > 1 else []
-        if not series:
-            return ()
-        title = "What pretraining is worth, by labels"
+        gains = {name: {n: gain(row, f"{name}-tiny", f"{name}-tiny-scratch") for n, row in rows.items()} for name in FAMILIES}
+        found = {name: estimated(of) for name, of in gains.items() if len(of) > 1}
         axes = Axis("labels", numbers.count, log=True), Axis("accuracy, fine-tuned less from scratch", numbers.share)
-        drawn = line_chart(title, "gain in accuracy against labels", series, *axes, spread="bars")
-        return (Figure(title, drawn, "95 % intervals.", tuple((one.label, one.style) for one in series)),)
+        return lines("What pretraining is worth, by labels", found, FAMILIES, axes, "95 % intervals.", bars=True)
 
 
 def _days(seconds: float) -> float:

@@ -1,17 +1,20 @@
 """What experiments on probes share: models of a size, what counts as untrained, and picture of scores by length."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
 from seqwise.report.document import Figure, Style
 from seqwise.report.svg import Axis
+from seqwise.textbook.claim import Result
 from seqwise.textbook.clause import Estimate
-from seqwise.textbook.estimates import mean_of
+from seqwise.textbook.pictures import averaged, lines
 from seqwise.training.probing import ProbeConfig, run_probe
 
+Runs = dict[float, dict[int, dict[str, Any]]]
+"""Of one model: by learning rate and seed."""
 DISTRIBUTION = 0.99
 """Accuracy at trained lengths below which a model counts as untrained, not as unable."""
 
@@ -42,23 +45,27 @@ def beyond(rows: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> list[fl
     return [sum(row["by_length"][str(n)] for n in lengths) / len(lengths) for row in rows if row["by_length"]]
 
 
-def by_length(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str, Style], axis: str) -> Figure | None:
+def by_length(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], styles: Mapping[str, Style], axis: str) -> tuple[Figure, ...]:
     """Scores against test length, mean over seeds with their interval."""
-    series = []
-    for name, runs in rows.items():
-        kept = [run["by_length"] for run in runs if run["by_length"]]
-        if kept:
-            points = tuple(_point(int(length), mean_of([run[length] for run in kept])) for length in kept[0])
-            series.append(Series(name, styles[name], points))
-    if not series:
-        return None
-    drawn = line_chart(title, f"{axis} against length", series, Axis("length", numbers.count, log=True), Axis(axis, numbers.number))
-    return Figure(title, drawn, "Mean over seeds with 95 % interval.", tuple((one.label, one.style) for one in series))
+    kept = {name: [run["by_length"] for run in runs if run["by_length"]] for name, runs in rows.items()}
+    found = {name: averaged({int(n): [run[n] for run in runs] for n in runs[0]}) for name, runs in kept.items() if runs}
+    return lines(title, found, styles, (Axis("length", numbers.count, log=True), Axis(axis, numbers.number)))
 
 
-def _point(length: int, estimate: Estimate) -> Point:
-    assert estimate.value is not None
-    return Point(length, estimate.value, estimate.low, estimate.high)
+def by_rate(results: Sequence[Result], part: str, **settings: Any) -> Runs:
+    """The runs of a part whose settings agree, by learning rate and seed."""
+    runs: Runs = {}
+    for experiment, row in results:
+        if experiment.part == part and all(experiment.settings[name] == value for name, value in settings.items()):
+            runs.setdefault(experiment.settings["rate"], {})[experiment.seed] = row
+    return runs
+
+
+def best_rate(runs: Runs, *, sign: int = 1) -> list[dict[str, Any]]:
+    """By seed, those of the learning rate that did best on validation in the mean; ``sign`` -1 where less is better."""
+    worst = -math.inf
+    mean = lambda rows: sum(worst if row["validation"] is None else sign * row["validation"] for row in rows.values()) / len(rows)  # noqa: E731
+    return [row for _, row in sorted(max(runs.values(), key=mean, default={}).items())]
 
 
 EVERY_RATE = (1e-2, 3e-3, 1e-3)
@@ -67,15 +74,15 @@ TIMES_AS_LONG = 10
 """How many times the steps of the quickest family that solves it a model must have had."""
 
 
-def fair_chance(tried: Mapping[float, Sequence[Mapping[str, Any]]], others: Sequence[Mapping[str, Any]]) -> bool:
+def fair_chance(tried: Runs, every: Iterable[Runs]) -> bool:
     """Whether a model that has not learned something was given what it takes to say that it cannot.
 
     Args:
-        tried: its runs, by learning rate.
-        others: the runs of all models.
+        tried: its runs, as :func:`by_rate` has them.
+        every: those of all models.
     """
-    solved = [row["solved_at"] for row in others if row["solved_at"] is not None]
-    steps = min((row["steps"] for rows in tried.values() for row in rows), default=0)
+    solved = [row["solved_at"] for runs in every for rows in runs.values() for row in rows.values() if row["solved_at"] is not None]
+    steps = min((row["steps"] for rows in tried.values() for row in rows.values()), default=0)
     return set(EVERY_RATE) <= set(tried) and bool(solved) and steps >= TIMES_AS_LONG * min(solved)
 
 

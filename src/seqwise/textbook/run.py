@@ -77,8 +77,10 @@ class ClaimsRun:
                 )
                 self._run(CLAIMS[name](), sum(CLAIMS[done].seconds[self.tier] for done in asked[: number - 1]), show)
                 result = self.told()
-                self.console.print(f"{name}: {next(claim['verdict'] for claim in result['claims'] if claim['id'] == name)}")
-        return self.told()
+                claim = next(claim for claim in result["claims"] if claim["id"] == name)
+                planned, made = claim["experiments"]["planned"], claim["experiments"]["done"]
+                self.console.print(f"{name}: {claim['verdict']}" + (f" ({made} of {planned} experiments)" if made < planned else ""))
+        return result if asked else self.told()
 
     def _left(self, asked: Sequence[str], number: int, spent: float) -> str:
         planned = sum(CLAIMS[name].seconds[self.tier] for name in asked)
@@ -111,7 +113,7 @@ class ClaimsRun:
         from seqwise.textbook.page import render_claims
 
         results = {name: results_of(self.folder, CLAIMS[name](), self.tier) for name in CLAIMS}
-        claims = [CLAIMS[name]().told(results[name], self.spent(name)) for name in CLAIMS]
+        claims = [self._entry(CLAIMS[name](), results[name]) for name in CLAIMS]
         result = {
             "schema_version": 1,
             "tier": self.tier,
@@ -124,6 +126,14 @@ class ClaimsRun:
         pictures = {name: CLAIMS[name]().pictures(found) for name, found in results.items() if found}
         write_text(self.folder.path / "claims.html", render_claims(result, pictures))
         return result
+
+    def _entry(self, claim: Claim, results: list[Result] | None) -> dict[str, Any]:
+        """Of ``claims.json``; with how many experiments were planned and made, and what those that broke said."""
+        records = records_of(self.folder, claim, self.tier)
+        made = [record for record in records if record]
+        failed = [{**record["job"]["experiment"], "error": record["error"]} for record in made if record["status"] == "failed"]
+        told = {"planned": len(records), "done": len(made) - len(failed), "failed": failed}
+        return claim.told(results, self.spent(claim.id)) | {"experiments": told}
 
 
 def request_of(tier: str) -> str:
@@ -143,13 +153,15 @@ def jobs_of(claim: Claim, tier: str) -> list[dict[str, Any]]:
 
 def results_of(folder: RunFolder, claim: Claim, tier: str) -> list[Result] | None:
     """What the claim's experiments of a tier found; None where none was made."""
-    if tier not in claim.seconds:
-        return None
-    records = [folder.record(job["fingerprint"]) for job in jobs_of(claim, tier)]
-    found = [record for record in records if record]
+    found = [record for record in records_of(folder, claim, tier) if record]
     if not found:
         return None
     return [(Experiment.from_dict(record["job"]["experiment"]), record["result"]) for record in found if record["status"] == "ok"]
+
+
+def records_of(folder: RunFolder, claim: Claim, tier: str) -> list[dict[str, Any] | None]:
+    """Of every experiment of a tier, None for what was not made."""
+    return [folder.record(job["fingerprint"]) for job in jobs_of(claim, tier)] if tier in claim.seconds else []
 
 
 def environment(command: str) -> dict[str, Any]:

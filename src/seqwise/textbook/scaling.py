@@ -7,16 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import mean_of, paired_difference
 from seqwise.textbook.language import LanguageRun, train
+from seqwise.textbook.pictures import FAMILIES, averaged, lines
 
-FAMILIES = ("rnn", "lstm", "transformer")
-STYLES = {name: Style(index, index, "7 4" if name == "transformer" else "") for index, name in enumerate(FAMILIES)}
 SIZES = {"standard": (10_000, 30_000, 100_000), "long": (10_000, 30_000, 100_000, 300_000, 1_000_000)}
 SEEDS = {"standard": 3, "long": 6}
 STEPS = {"standard": 250, "long": 1_500}
@@ -110,17 +108,9 @@ class Scaling(Claim):
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Bits per byte against parameters."""
-        series = []
-        for name in FAMILIES:
-            scores = _by_amount(results, "size", name)
-            points = tuple(Point(size, *_ends(mean_of(values))) for size, values in sorted(scores.items()))
-            series += [Series(name, STYLES[name], points)] if points else []
-        if not series:
-            return ()
-        title = "Bits per byte, by parameters, after the same text"
+        found = {name: averaged(_by_amount(results, "size", name)) for name in FAMILIES}
         axes = Axis("parameters without embeddings", numbers.count, log=True), Axis("bits per byte", numbers.number)
-        drawn = line_chart(title, "bits per byte of held-out text against parameters", series, *axes)
-        return (Figure(title, drawn, "Mean over seeds with 95 % interval.", tuple((one.label, one.style) for one in series)),)
+        return lines("Bits per byte of held-out text, by parameters, after the same text", found, FAMILIES, axes)
 
 
 def _rows(results: Sequence[Result], part: str, model: str) -> list[Result]:
@@ -152,9 +142,9 @@ def _exponents(results: Sequence[Result], what: str, model: str) -> dict[int, fl
     return found
 
 
-def _less(one: dict[int, float], other: dict[int, float]) -> Estimate | None:
+def _less(one: dict[int, float], other: dict[int, float]) -> Estimate:
     seeds = sorted(one.keys() & other.keys())
-    return paired_difference([one[seed] for seed in seeds], [other[seed] for seed in seeds]) if seeds else None
+    return paired_difference([one[seed] for seed in seeds], [other[seed] for seed in seeds])
 
 
 def _scores(results: Sequence[Result]) -> list[Measured]:
@@ -186,8 +176,3 @@ def _crossing(results: Sequence[Result]) -> str:
         return "The laws of LSTM and Transformer do not meet within a hundred times the sizes measured."
     where = "" if min(sizes) <= math.exp(log_size) <= max(sizes) else ", by extrapolation"
     return f"The laws of LSTM and Transformer meet at about {numbers.count(math.exp(log_size))} parameters{where}."
-
-
-def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
-    assert estimate.value is not None
-    return estimate.value, estimate.low, estimate.high

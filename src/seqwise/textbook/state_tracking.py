@@ -8,7 +8,7 @@ from seqwise.report.document import Block, Style
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of
-from seqwise.textbook.probed import DISTRIBUTION, beyond, by_length, fair_chance, model, score, unless_untrained
+from seqwise.textbook.probed import DISTRIBUTION, best_rate, beyond, by_length, by_rate, fair_chance, model, score, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
 TRAINED, LENGTHS, FAR = 20, (5, 20, 40, 100), (40, 100)
@@ -115,9 +115,9 @@ class StateTracking(Claim):
         return score(probe, MODELS[settings["model"]], experiment.seed)
 
     def judge(self, results: Sequence[Result]) -> Judged:
-        found = {probe: {name: _best_rate(results, probe, name) for name in MODELS} for probe in PROBES["long"]}
+        found = {probe: {name: best_rate(by_rate(results, probe, model=name)) for name in MODELS} for probe in PROBES["long"]}
         parity, control = found["parity"], found["even-pairs"]
-        tracked = {name: mean_of(beyond(parity[name], FAR)) if parity[name] else None for name in MODELS}
+        tracked = {name: mean_of(beyond(parity[name], FAR)) for name in MODELS}
         attention, able = _best(parity)
         estimates = [
             *(_judged(results, "parity", name, tracked[name]) for name in RECURRENT),
@@ -152,7 +152,7 @@ class StateTracking(Claim):
         told = {
             name: estimate.value
             for name, estimate in {**tracked, "transformer": attention}.items()
-            if estimate and estimate.value is not None
+            if estimate is not None and estimate.value is not None
         }
         if not {"rnn", "lstm", "transformer"} <= told.keys():
             return Judged(estimates, measured, f"{len(measured)} measurements, not of every family")
@@ -169,28 +169,13 @@ class StateTracking(Claim):
         """Accuracy by length, one picture a probe."""
         figures = []
         for probe in PROBES["long"]:
-            rows = {name: found for name in MODELS if (found := _best_rate(results, probe, name))}
-            figure = by_length(f"{probe.capitalize()}, trained on lengths up to {TRAINED}", rows, STYLES, "accuracy")
-            figures += [figure] if figure else []
+            rows = {name: best_rate(by_rate(results, probe, model=name)) for name in MODELS}
+            figures += by_length(f"{probe.capitalize()}, trained on lengths up to {TRAINED}", rows, STYLES, "accuracy")
         return tuple(figures)
 
 
 def _steps(tier: str, name: str) -> int:
     return STEPS[tier]["attention" if name in ATTENTION else name]
-
-
-def _best_rate(results: Sequence[Result], probe: str, name: str) -> list[dict[str, Any]]:
-    """The runs of the learning rate that did best on validation in the mean."""
-    return max(_runs(results, probe, name).values(), key=lambda rows: sum(row["validation"] or 0.0 for row in rows) / len(rows), default=[])
-
-
-def _runs(results: Sequence[Result], probe: str, name: str) -> dict[float, list[dict[str, Any]]]:
-    """A model's runs, by learning rate."""
-    runs: dict[float, list[dict[str, Any]]] = {}
-    for experiment, row in results:
-        if experiment.part == probe and experiment.settings["model"] == name:
-            runs.setdefault(experiment.settings["rate"], []).append(row)
-    return runs
 
 
 def _best(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Estimate | None, bool]:
@@ -203,12 +188,11 @@ def _best(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Estimate |
     return known[best], any((row["validation"] or 0.0) >= DISTRIBUTION for name in known for row in models[name])
 
 
-def _judged(results: Sequence[Result], probe: str, name: str, estimate: Estimate | None) -> Estimate | None:
+def _judged(results: Sequence[Result], probe: str, name: str, estimate: Estimate) -> Estimate | None:
     """Untrained, not unable, unless the lengths of training were learned or everything was tried."""
-    runs = _runs(results, probe, name)
-    learned = any((row["validation"] or 0.0) >= DISTRIBUTION for rows in runs.values() for row in rows)
-    others = [row for other in MODELS for rows in _runs(results, probe, other).values() for row in rows]
-    return unless_untrained(estimate, learned, fair_chance(runs, others))
+    every = {model: by_rate(results, probe, model=model) for model in MODELS}
+    learned = any((row["validation"] or 0.0) >= DISTRIBUTION for rows in every[name].values() for row in rows.values())
+    return unless_untrained(estimate, learned, fair_chance(every[name], every.values()))
 
 
 def _guarded_control(results: Sequence[Result], control: Mapping[str, Sequence[Mapping[str, Any]]]) -> Estimate | None:

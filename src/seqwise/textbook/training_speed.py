@@ -14,12 +14,12 @@ from seqwise.kernels.rnn.reference import rnn
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
 from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import exactly, median_of, ratio_of_medians
+from seqwise.textbook.pictures import TIMES, lines, timed
 
 PARAMETERS, TOKENS = 800_000, 2_048
 """Of a layer, and of a step: the batch is as many rows as they fill."""
@@ -244,17 +244,6 @@ class TrainingSpeed(Claim):
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Milliseconds of a step against length, the number of tokens the same."""
         times = {experiment.settings["length"]: found for experiment, found in results if experiment.part == "time"}
-        if not times:
-            return ()
-        series = [
-            Series(name, STYLES[name], tuple(_point(length, found[name]) for length, found in sorted(times.items()))) for name in LAYERS
-        ]
-        title = "A training step of 2,048 tokens, by length"
-        axes = Axis("tokens of a sequence", numbers.count, log=True), Axis("milliseconds", numbers.number, log=True)
-        drawn = line_chart(title, "milliseconds of a step against the length of its sequences", series, *axes)
-        return (Figure(title, drawn, "Medians with 10 and 90 % of the rounds.", tuple((one.label, one.style) for one in series)),)
-
-
-def _point(length: int, values: Sequence[float]) -> Point:
-    low, middle, high = (float(value) for value in np.quantile(values, (0.1, 0.5, 0.9)))
-    return Point(length, middle, low, high, f"{middle:.0f} ms at length {length}")
+        drawn = {name: timed({length: found[name] for length, found in times.items()}, "at length") for name in LAYERS}
+        axes = Axis("tokens of a sequence", numbers.count, log=True), Axis("milliseconds of a step", numbers.number, log=True)
+        return lines("A training step of 2,048 tokens, by length", drawn, STYLES, axes, TIMES)

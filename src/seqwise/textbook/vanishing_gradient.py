@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import torch
 
 from seqwise.report import numbers
-from seqwise.report.charts import Point, Series, line_chart
-from seqwise.report.document import Block, Figure, Style
+from seqwise.report.document import Block, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
 from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
+from seqwise.textbook.pictures import averaged, lines
 
 WIDTH, LENGTH, BATCH, FIRST, LAST = 64, 80, 8, 5, 60
 BIASES, RADII = (0.0, 1.0, 2.0, 5.0), (0.5, 0.9, 1.0, 1.2)
@@ -157,26 +157,9 @@ class VanishingGradient(Claim):
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """ln of the gradient norm against distance, mean over seeds."""
         rows = {name: values_of(results, "layers", name) for name in LAYERS}
-        series = [
-            Series(name, STYLES[name], tuple(Point(k, _mean(values, k) / math.log(10)) for k in range(0, LAST + 1, 5)))
-            for name, values in rows.items()
-            if values
-        ]
-        if not series:
-            return ()
-        title = "Gradient that is left, by distance, before training"
-        drawn = line_chart(
-            title,
-            "log10 of the gradient norm against steps back",
-            series,
-            Axis("steps back", numbers.number),
-            Axis("log10 of gradient norm", numbers.number),
-        )
-        return (Figure(title, drawn, legend=tuple((one.label, one.style) for one in series)),)
-
-
-def _mean(rows: Sequence[Sequence[float]], k: int) -> float:
-    return sum(row[k] for row in rows) / len(rows)
+        found = {name: averaged({k: [row[k] / math.log(10) for row in of] for k in range(0, LAST + 1, 5)}) for name, of in rows.items()}
+        axes = Axis("steps back", numbers.number), Axis("log10 of gradient norm", numbers.number)
+        return lines("Gradient that is left, by distance, before training", found, STYLES, axes)
 
 
 def _log_sigmoid(value: float) -> float:
