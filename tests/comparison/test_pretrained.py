@@ -144,8 +144,10 @@ def test_limited_splits_are_parts_of_the_whole_ones(tmp_path_factory, count, see
 
 
 def test_shares_may_be_told_as_numbers_of_examples():
-    options = Options(source="x", data_fractions="50,0.5,500,1")
+    options = Options(source="x", data_fractions="50,0.5,200,1")
     assert options.shares(200) == (0.25, 0.5)
+    with pytest.raises(UserError, match="asks for 200 examples"):
+        options.shares(199)
     with pytest.raises(UserError, match="numbers of examples"):
         Options(source="x", data_fractions="1.5")
 

@@ -72,12 +72,4 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Train every family on equal terms; end with a verdict, a report and the trained model."""
-    started = monotonic()
-    options = {name: value for name, value in locals().items() if name not in ("data", "no_samples", "json", "out")}
-    from rich.console import Console
-
-    from seqwise.api import compare
-
-    console = Console(stderr=True, quiet=json)
-    comparison = compare(data, out=out, console=console, samples=not no_samples, command=shared.command_line(), **options)
-    shared.show(comparison, json)
+    shared.run("compare", locals() | {"started": monotonic()}, "data")

@@ -41,12 +41,4 @@ def command(
     json: shared.Json = False,
 ) -> None:
     """Train a pretrained model on: a search on validation, one full training, a report."""
-    started = monotonic()
-    options = {name: value for name, value in locals().items() if name not in ("data", "model", "no_samples", "json", "out")}
-    from rich.console import Console
-
-    from seqwise.api import finetune
-
-    console = Console(stderr=True, quiet=json)
-    comparison = finetune(data, model, out=out, console=console, samples=not no_samples, command=shared.command_line(), **options)
-    shared.show(comparison, json)
+    shared.run("finetune", locals() | {"started": monotonic()}, "data", "model")

@@ -75,6 +75,22 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
+def run(verb: str, given: dict[str, Any], *places: str) -> None:
+    """A verb of the interface that ends in a comparison, and what that came to.
+
+    Args:
+        given: all parameters of the command.
+        places: those of them that the verb takes by place.
+    """
+    from rich.console import Console
+
+    from seqwise import api
+
+    as_json, samples, first = given.pop("json"), not given.pop("no_samples"), [given.pop(name) for name in places]
+    console = Console(stderr=True, quiet=as_json)
+    show(getattr(api, verb)(*first, console=console, samples=samples, command=command_line(), **given), as_json)
+
+
 def show(comparison: Any, as_json: bool) -> None:
     """The verdict and the table, or the whole result as JSON."""
     if as_json:

@@ -111,9 +111,14 @@ class Options(Request, Config):
         return tuple(sorted(found - {1.0}))
 
     def shares(self, examples: int) -> tuple[float, ...]:
-        """The same as shares of so many examples, the smallest first; what is no part of them is left out."""
+        """The same as shares of so many examples, the smallest first. Raises :class:`UserError` for more than there are."""
+        above = [f"{amount:,.0f}" for amount in self.fractions if amount > examples]
+        if above:
+            raise UserError(
+                f"--data-fractions asks for {', '.join(above)} examples", expected=f"at most the {examples:,} that there are for training"
+            )
         found = {amount if amount < 1 else amount / examples for amount in self.fractions}
-        return tuple(sorted(share for share in found if share < 1))
+        return tuple(sorted(found - {1.0}))
 
     def steps_of(self, names: Sequence[str]) -> dict[str, int] | None:
         """Steps of each contender where they were given."""
