@@ -15,7 +15,7 @@ from seqwise.kernels.linear_scan import blocked, reference
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.mixers import MIXERS
 
-SIZES = ((8, 1024, 128), (32, 256, 256), (64, 32, 64))
+SIZES = ((8, 1024, 128), (32, 256, 256), (64, 32, 64), (1, 4096, 128))
 """B, T, H."""
 LAYERS = ("lstm", "gru", "minlstm", "mingru")
 

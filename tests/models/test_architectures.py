@@ -123,6 +123,8 @@ def test_what_is_open_can_be_set_and_what_is_fixed_cannot():
     assert seqwise.SeqwiseForSequenceClassification(config)(torch.ones(2, 3, dtype=torch.long)).logits.shape == (2, 3)
     with pytest.raises(UserError, match="hidden_size is fixed by gru-tiny-v1"):
         seqwise.architecture("gru-tiny", hidden_size=256)
+    with pytest.raises(UserError, match=r"no setting 'hiden_dropout'\n.*did you mean 'hidden_dropout'"):
+        seqwise.architecture("gru-tiny", hiden_dropout=0.1)
     with pytest.raises(UserError, match=r"unknown architecture 'lstm-bas'\n.*did you mean 'lstm-base'"):
         seqwise.architecture("lstm-bas")
     with pytest.raises(UserError, match="unknown architecture 'lstm-base-v9'"):

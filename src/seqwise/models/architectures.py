@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from seqwise.core.errors import UserError, did_you_mean
-from seqwise.models.config import SeqwiseConfig, default_heads
+from seqwise.models.config import SeqwiseConfig, check_known, default_heads
 from seqwise.models.mixers import MIXERS
 
 FAMILIES = {"lstm": "lstm", "gru": "gru", "rnn": "rnn", "transformer": "attention"}
@@ -68,7 +68,7 @@ def architecture(name: str, **settings: Any) -> SeqwiseConfig:
         settings: what the architecture leaves open: ``vocab_size`` and the numbers of special tokens, labels, dropout, and
             ``bidirectional=True`` for the same blocks reading both ways (recurrent ones with half as many units each).
 
-    Raises :class:`~seqwise.core.errors.UserError` for an unknown name and for settings that the architecture fixes.
+    Raises :class:`~seqwise.core.errors.UserError` for an unknown name, and for settings that are fixed or do not exist.
     """
     full = NEWEST.get(name, name)
     if full not in ARCHITECTURES:
@@ -76,4 +76,5 @@ def architecture(name: str, **settings: Any) -> SeqwiseConfig:
     fixed = ARCHITECTURES[full]()
     if clash := sorted(fixed.keys() & settings.keys()):
         raise UserError(f"{clash[0]} is fixed by {full}", fix="leave it out, or make a SeqwiseConfig of your own, under another name")
+    check_known(settings)
     return SeqwiseConfig(**fixed, **settings)

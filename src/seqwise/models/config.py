@@ -1,5 +1,7 @@
 """The configuration of every model of the package."""
 
+import dataclasses
+from collections.abc import Iterable
 from typing import ClassVar
 
 from transformers import PreTrainedConfig
@@ -103,6 +105,14 @@ class SeqwiseConfig(PreTrainedConfig):
     def input_size(self, layer: int) -> int:
         """Width of what a block reads."""
         return self.projection_size if layer == 0 else self.hidden_size
+
+
+def check_known(settings: Iterable[str]) -> None:
+    """Refuse names that are no setting, which the base class would keep and nothing would read."""
+    known = [*(field.name for field in dataclasses.fields(SeqwiseConfig)), "num_labels"]
+    for name in settings:
+        if name not in known:
+            raise UserError(f"there is no setting '{name}'", fix=did_you_mean(name, known))
 
 
 def default_heads(hidden_size: int) -> int:

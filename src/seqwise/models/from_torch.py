@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.causal_lm import SeqwiseForCausalLM
-from seqwise.models.config import SeqwiseConfig
+from seqwise.models.config import SeqwiseConfig, check_known
 from seqwise.models.mixers.recurrent import parameter_names
 
 KINDS = {4: "lstm", 3: "gru", 1: "rnn"}
@@ -126,7 +126,14 @@ def recurrent_weights(source: nn.Module | Mapping[str, Tensor], prefix: str | No
         names = ", ".join(f"'{name.rstrip('.')}'" for name in found)
         raise UserError(f"there are several recurrent modules: {names}", expected="one", fix="name one: prefix=...")
     ((name, weights),) = found.items()
+    for key, weight in weights.items():
+        check_tensor(key, weight)
     return weights, name
+
+
+def check_tensor(name: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise UserError(f"{name} is a {type(value).__name__}", expected="a tensor", fix="a module's .weight, or torch.from_numpy(array)")
 
 
 def check_module(module: nn.Module, settings: Mapping[str, Any]) -> None:
@@ -170,6 +177,9 @@ def check_weights(weights: Mapping[str, Tensor]) -> tuple[str, int, int]:
 
 def check_vocabulary(embedding: Tensor | None, decoder: Tensor | None, bias: Tensor | None, inputs: int, outputs: int) -> None:
     """Refuse tables that do not fit the recurrent weights, or that a language model of this package cannot hold."""
+    for name, table in (("embedding", embedding), ("decoder", decoder), ("decoder_bias", bias)):
+        if table is not None:
+            check_tensor(name, table)
     if embedding is not None and (embedding.dim() != 2 or embedding.shape[1] != inputs):
         raise UserError(
             f"the embedding has the shape {tuple(embedding.shape)}", expected=f"(vocabulary, {inputs}), the module's input_size"
@@ -214,6 +224,7 @@ def configured(settings: dict[str, Any], **derived: Any) -> SeqwiseConfig:
     derived |= {"body": "classic", "position_embedding": "none"}
     if clash := sorted(derived.keys() & settings.keys()):
         raise UserError(f"{clash[0]} follows from the weights", expected="settings that do not", fix=f"leave out {clash[0]}")
+    check_known(settings)
     return SeqwiseConfig(**derived, **{"pad_token_id": None} | settings)
 
 

@@ -55,7 +55,8 @@ def publish(run: Path, target: Path, command: str) -> dict[str, Any]:
         size = sum(path.stat().st_size for path in folder.iterdir())
         if size > MOST_BYTES:
             raise UserError(f"{target.name} has {size:,} bytes", expected=f"at most {MOST_BYTES:,}", fix="a smaller size or vocabulary")
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():
+            os.replace(target, Path(place) / "before")
         os.replace(folder, target)
     return record
 
