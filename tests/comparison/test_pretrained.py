@@ -17,6 +17,7 @@ from seqwise.core.errors import UserError
 from seqwise.data.readers import load_corpus
 from seqwise.data.splits import limited, make_splits
 from seqwise.models.external import load_external
+from seqwise.models.origin import content_hash
 from seqwise.tasks.text_classification import TextClassification
 from tiny import outside_model, sentences, write_csv
 
@@ -126,6 +127,9 @@ def test_finetune_gives_a_run_that_answers(pretrained, tiny_csv, tmp_path):
     assert all({"layer_decay", "unfreezing"} <= job["hyperparameters"].keys() for job in jobs if job["kind"] == "search")
     label = seqwise.predict(found.path / "best", "a good day")[0]["label"]
     assert label in ("positive", "negative")
+    (origin,) = (model["origin"] for model in found.result["models"] if model["kind"] == "fine-tuned")
+    assert origin == {"source": str(pretrained / "model"), "sha256": content_hash(pretrained / "model")}
+    assert origin["sha256"] in (found.path / "best" / "README.md").read_text()
 
 
 @settings(max_examples=20, deadline=None)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from seqwise.comparison.make_plan import OWN
@@ -227,13 +228,15 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
 
 
-def _reach(task: str, context: int) -> str:
+def _reach(task: str, context: int, outside: bool) -> str:
     if task == "text-generation":
         return f"It was trained on windows of {context:,} tokens; what it makes of longer texts was not compared."
     if task in ("audio-classification", "automatic-speech-recognition"):
         return f"The longest recording that it was trained and tested on has {context:,} steps."
     if task == "time-series-classification":
         return f"The longest series that it was trained and tested on has {context:,} steps."
+    if outside:
+        return f"It was trained and tested on texts of at most {context:,} tokens."
     return f"It reads at most {context:,} tokens; the rest of a longer input is cut off."
 
 
@@ -241,7 +244,7 @@ def _limits(result: Result, model: Model) -> str:
     context = result["protocol"].get("context")
     facts = [
         "It was measured on one data set; on other data its scores may differ.",
-        _reach(result["task"], context) if context else "",
+        _reach(result["task"], context, model["family"] == "external") if context else "",
         "It was still improving when training ended." if model.get("still_improving") else "",
         f"{model['diverged']} of {result['protocol']['replicates']} replicates of its training diverged." if model.get("diverged") else "",
         "The comparison ended before everything planned was done." if result["status"] == "partial" else "",
@@ -276,11 +279,23 @@ def _protocol(result: Result, model: Model) -> str:
         f"{_matched(result)}; {numbers.plural(rules['replicates'], 'replicate')}.",
         f"{numbers.plural(rules['configurations_per_replicate'], 'setting')} tried in each, the best on validation data kept.",
         "The test data was read once, by finished models.",
+        _origin(model),
         f"Setting: {settings(model['hyperparameters'])}." if model.get("hyperparameters") else "",
         *(sentence(rule) for rule in rules.get("rules") or []),
     ]
     command = environment.get("reproduce") or environment["command"]
     return f"## Protocol\n\n{_bullets(facts)}\n\n```\n{command}\n```"
+
+
+def _origin(model: Model) -> str:
+    """What a model from elsewhere was before."""
+    origin = model.get("origin")
+    if not origin:
+        return ""
+    name = PurePath(origin["source"]).name
+    tuned = model["kind"] == "fine-tuned"
+    start = f"It began with the weights of `{name}`" if tuned else f"It has the architecture of `{name}`, not its weights"
+    return f"{start} (sha256 of that model: `{origin['sha256']}`)."
 
 
 def _matched(result: Result) -> str:

@@ -104,6 +104,7 @@ def trained_model(
         "edge": plan["protocol"]["configurations_per_replicate"] > 1 and any(record["job"].get("edge") for record in chosen),
         "path": f"trials/{best['job']['fingerprint']}/model" if best else None,
         "best_replicate": best["job"]["replicate"] if best else None,
+        "origin": plan.get("origins", {}).get(contender.name),
     }
     return entry | ({"error": finals.errors[0]} if finals.errors else {})
 
