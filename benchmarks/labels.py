@@ -20,14 +20,14 @@ class Labelled:
     text: str = "text"
     target: str = "label"
     replicates: int = 6
-    budget: str = "20m"
+    budget: str = "12m"
 
 
 SETS = {
     "trec": Labelled(train="train.csv", test="test.csv"),
     "sst2": Labelled(train="train.parquet", validation="validation.parquet", test="test.parquet"),
-    "names": Labelled(train="names.csv", text="name"),
-    "newsgroups20": Labelled(train="train.parquet", test="test.parquet", replicates=3, budget="45m"),
+    "names": Labelled(train="names.csv", text="name", budget="8m"),
+    "newsgroups20": Labelled(train="train.parquet", test="test.parquet", replicates=3, budget="30m"),
 }
 
 

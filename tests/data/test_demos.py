@@ -4,7 +4,7 @@ import collections
 
 import pytest
 
-from seqwise.data.demos import MAX_WORDS, SOURCES, docs, docstrings
+from seqwise.data.demos import MAX_WORDS, PAGE, SOURCES, docs, docstrings
 from seqwise.data.readers import load_corpus
 from seqwise.data.tables import read_table
 
@@ -22,6 +22,15 @@ def test_docstrings(table):
     for text, label in zip(table.columns["text"], table.columns["label"], strict=True):
         assert label.lower() not in text.lower()
         assert 4 <= len(text.split()) <= MAX_WORDS
+
+
+def test_pages_of_sources():
+    table = read_table("demo:sources")
+    assert set(table.columns["label"]) == set(SOURCES)
+    assert 500 <= len(table) <= 3000
+    assert {len(text) for text in table.columns["text"]} == {PAGE}
+    for text, label in zip(table.columns["text"], table.columns["label"], strict=True):
+        assert label.lower() not in text.lower()
 
 
 def test_docstrings_are_a_corpus_and_do_not_change(table):

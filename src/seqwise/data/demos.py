@@ -1,8 +1,8 @@
 """Data that every Python installation already has.
 
-``demo:docstrings``: to which part of the standard library does a documentation string belong? ``demo:python`` and ``demo:docs``: its
-sources and its documentation as running text. Read from the installed sources, which are under the licence of the Python Software
-Foundation (PSF-2.0); nothing is imported, run or copied.
+``demo:docstrings`` and ``demo:sources``: to which part of the standard library does a documentation string, or a page of its sources,
+belong? ``demo:python`` and ``demo:docs``: its sources and its documentation as running text. Read from the installed sources, which are
+under the licence of the Python Software Foundation (PSF-2.0); nothing is imported, run or copied.
 """
 
 import ast
@@ -39,6 +39,8 @@ TABLES = {"encodings", "pydoc_data"}
 """Packages that are data more than programs."""
 OPTIONAL = {"distutils", "ensurepip", "idlelib", "lib2to3", "tkinter", "turtledemo"}
 """Packages that some versions or distributions lack."""
+PAGE = 4_000
+"""Characters of a row of ``demo:sources``: about a thousand tokens."""
 PROGRAM = 4_000_000
 """Characters of ``demo:python``, about: half of what there is."""
 
@@ -57,6 +59,22 @@ def docstrings() -> Table:
     texts, labels = zip(*rows, strict=True)
     columns = {"text": list(texts), "label": list(labels)}
     return Table(columns, "demo:docstrings", content_hash(columns))
+
+
+def sources() -> Table:
+    """Pages of 4,000 characters of the modules that ``demo:docstrings`` asks about, each to be told its part; that one's name is masked.
+
+    The rows depend on the Python version, not on the machine. Raises :class:`UserError` where the sources are not installed.
+    """
+    root, columns = _library(), {"text": [], "label": []}
+    for label, place in SOURCES.items():
+        for path in _files(root / place):
+            text = _masked(label, _source(path))
+            pages = [text[start : start + PAGE] for start in range(0, len(text) - PAGE + 1, PAGE)]
+            columns["text"] += pages
+            columns["label"] += [label] * len(pages)
+    _check_found(columns["text"], root)
+    return Table(columns, "demo:sources", content_hash(columns))
 
 
 def python() -> Table:
@@ -132,11 +150,14 @@ def _topics() -> list[str]:
     return [topics[name] for name in sorted(topics)]
 
 
+def _masked(label: str, text: str) -> str:
+    return re.sub(re.escape(label), "_", text, flags=re.IGNORECASE)
+
+
 def _texts(path: Path, label: str) -> Iterator[str]:
-    own_name = re.compile(re.escape(label), re.IGNORECASE)
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, DOCUMENTED):
             prose = (ast.get_docstring(node) or "").partition(">>>")[0]
-            words = own_name.sub("_", prose).split()
+            words = _masked(label, prose).split()
             if len(words) >= MIN_WORDS:
                 yield " ".join(words[:MAX_WORDS])

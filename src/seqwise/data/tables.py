@@ -23,6 +23,7 @@ DEMOS = Registry(
         "docstrings": "seqwise.data.demos:docstrings",
         "docs": "seqwise.data.demos:docs",
         "python": "seqwise.data.demos:python",
+        "sources": "seqwise.data.demos:sources",
         "sunspots": "seqwise.data.figures:sunspots",
     },
 )

@@ -20,11 +20,8 @@ from seqwise.training.probing import ProbeConfig
 CONTEXTS = (2, 4, 8, 16, 32, 64, 128)
 WITHIN = 0.01
 """A context is enough from which on a longer one changes the loss by less than this share."""
-RECALLERS: Mapping[str, SeqwiseConfig] = {
-    "rnn": model("rnn", layers=2),
-    "lstm": model("lstm", layers=2),
-    "transformer": model("attention", layers=2),
-}
+WIDTH, WIDTHS = 64, {"standard": (), "long": (16, 32, 128)}
+"""Of the models that recall: that of the clauses, and others, whose states are smaller or larger."""
 FEW, MANY = 2, 8
 """Pairs of a key and a value."""
 SEEDS = {"standard": 3, "long": 6}
@@ -91,7 +88,11 @@ class ContextSize(Claim):
         for seed in range(SEEDS[tier]):
             steps = STEPS[tier]
             found += [Experiment(part="language", settings={"model": m, "steps": steps["language"]}, seed=seed) for m in FAMILIES]
-            found += [Experiment(part="recall", settings={"model": m, "steps": steps["recall"]}, seed=seed) for m in FAMILIES]
+            found += [
+                Experiment(part="recall", settings={"model": m, "width": width, "steps": steps["recall"]}, seed=seed)
+                for width in (WIDTH, *WIDTHS[tier])
+                for m in FAMILIES
+            ]
         return found
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
@@ -108,14 +109,14 @@ class ContextSize(Claim):
             examples=256,
             evaluate_every=max(1, steps // 5),
         )
-        return score(probe, RECALLERS[name], experiment.seed)
+        return score(probe, recaller(name, experiment.settings["width"]), experiment.seed)
 
     def judge(self, results: Sequence[Result]) -> Judged:
         known = {name: values_of(results, "language", "by_context", model=name) for name in FAMILIES}
         enough = {name: [math.log(enough_context(row)) for row in rows] for name, rows in known.items()}
-        recalled = {name: values_of(results, "recall", "by_length", model=name) for name in FAMILIES}
+        recalled = {name: values_of(results, "recall", "by_length", model=name, width=WIDTH) for name in FAMILIES}
         right = {name: {n: [row[str(n)] for row in rows if row] for n in (FEW, MANY)} for name, rows in recalled.items()}
-        size = [state_bytes(RECALLERS[name], 1_000) for name in ("transformer", "lstm")]
+        size = [state_bytes(recaller(name), 1_000) for name in ("transformer", "lstm")]
         estimates = [
             paired_difference(enough["lstm"], enough["rnn"]),
             paired_difference(enough["transformer"], enough["lstm"]),
@@ -137,6 +138,14 @@ class ContextSize(Claim):
             for n, values in by_pairs.items()
             if values
         ]
+        recall = f"recall of {MANY} pairs"
+        told = {"place": ("bits for a byte at its place", "bits", _by_place), "state bytes": (recall, "share", _by_state)}
+        measured += [
+            Measured(model=name, quantity=quantity, unit=unit, estimate=mean_of(values), at={key: x})
+            for key, (quantity, unit, rows_of) in told.items()
+            for name in FAMILIES
+            for x, values in rows_of(results, name).items()
+        ]
         if not all(enough.values()) or not all(by_pairs[MANY] for by_pairs in right.values()):
             return Judged(estimates, measured, f"{len(measured)} measurements, not of every family")
         bytes_used = {name: math.exp(sum(values) / len(values)) for name, values in enough.items()}
@@ -152,11 +161,40 @@ class ContextSize(Claim):
         return Judged(estimates, measured, summary, {"Memory / context size": cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
-        """Bits for a byte against the context that is shown."""
+        """Bits for a byte against the context that is shown and its place in the window; recall against the bytes of the state."""
         rows = {name: values_of(results, "language", "by_context", model=name) for name in FAMILIES}
         found = {name: averaged({n: [row[str(n)] for row in known] for n in CONTEXTS}) for name, known in rows.items()}
         axes = Axis("bytes of context", numbers.count, log=True), Axis("bits", numbers.number)
-        return lines("Bits for a byte, by how many bytes before it are shown", found, FAMILIES, axes)
+        places = {name: averaged(_by_place(results, name)) for name in FAMILIES}
+        where = Axis("place in the window", numbers.count, log=True), Axis("bits", numbers.number)
+        sizes = {name: averaged(_by_state(results, name)) for name in FAMILIES}
+        state = Axis("bytes of state", numbers.count, log=True), Axis(f"accuracy with {MANY} pairs", numbers.number)
+        return (
+            *lines("Bits for a byte, by how many bytes before it are shown", found, FAMILIES, axes),
+            *lines("Bits for a byte, by its place in the window", places, FAMILIES, where),
+            *(lines("Recall, by what a model can keep", sizes, FAMILIES, state) if max(map(len, sizes.values())) > 1 else ()),
+        )
+
+
+def recaller(name: str, width: int = WIDTH) -> SeqwiseConfig:
+    """Two layers, which attention needs to recall (Olsson et al. 2022, arXiv:2209.11895)."""
+    return model({"transformer": "attention"}.get(name, name), width, layers=2)
+
+
+def _by_place(results: Sequence[Result], name: str) -> dict[float, list[float]]:
+    """Means over places 1, 2, 3 to 4, 5 to 8 and so on, under the last of them."""
+    rows = values_of(results, "language", "by_place", model=name)
+    ends = [2**power for power in range(len(rows[0]).bit_length())] if rows else []
+    return {end: [sum(row[end // 2 : end]) / (end - end // 2) for row in rows] for end in ends if end <= len(rows[0])}
+
+
+def _by_state(results: Sequence[Result], name: str) -> dict[float, list[float]]:
+    """Recall of many pairs, by the bytes kept when all of them have been read."""
+    found = {}
+    for width in sorted({e.settings["width"] for e, _ in results if e.part == "recall"}):
+        rows = values_of(results, "recall", "by_length", model=name, width=width)
+        found[state_bytes(recaller(name, width), 2 * MANY)] = [row[str(MANY)] for row in rows if row]
+    return found
 
 
 def enough_context(bits: Mapping[str, float]) -> int:

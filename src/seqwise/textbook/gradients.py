@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import SeqwiseConfig
+from seqwise.training.probe_models import build_network, fitted
+from seqwise.training.probing import TEST, ProbeConfig, asked, examples, loss_of, one_thread, train
 
 Layer = Callable[[Tensor], Tensor]
 """(B, T, D) inputs to (B, T, H) outputs."""
@@ -19,6 +21,25 @@ def log_norms(layer: Layer, x: Tensor, direction: Tensor) -> np.ndarray:
     x = x.detach().requires_grad_()
     (layer(x)[:, -1] @ direction).sum().backward()
     return x.grad.norm(dim=-1).mean(0).flip(0).double().clamp_min(1e-300).log().numpy()
+
+
+def slopes_in_training(model: SeqwiseConfig, probe: ProbeConfig, seed: int, first: int, last: int) -> dict[str, float]:
+    """Slope of ln |d loss/d x_{T-k}| over k while a model learns a probe with channels, by step; one thread."""
+    task, found = probe.built(), {}
+    settings = fitted(model, task, probe.farthest)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(task, settings)
+        inputs, targets = examples(network, task, np.random.default_rng([seed, TEST]), probe.batch_size, probe.longest)
+
+        def watch(step: int) -> None:
+            x = inputs.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(loss_of(network(x, targets), asked(targets)), x)
+            norms = gradient.norm(dim=-1).mean(0).flip(0).double().clamp_min(1e-300).log().numpy()
+            found[str(step)] = slope(norms, first, last)
+
+        train(network, task, probe, seed, watch)
+    return found
 
 
 def slope(values: np.ndarray, first: int, last: int) -> float:

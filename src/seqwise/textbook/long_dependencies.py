@@ -138,6 +138,7 @@ class LongDependencies(Claim):
             for length in sorted({experiment.settings["length"] for experiment, _ in results if experiment.part == probe})
             for name in MODELS
         ]
+        measured += _steps_to_solve(results)
         measured.append(
             Measured(model="who always says 1", quantity="squared error", unit="", estimate=exactly(1 / 6), at={"length": "any"})
         )
@@ -166,14 +167,28 @@ class LongDependencies(Claim):
 
 def _scores(results: Sequence[Result], probe: str, name: str, length: int) -> list[float]:
     """Test scores by seed, of the learning rate that did best on validation; what diverged counts as no memory."""
-    sign, fallback = (-1, 1 / 6) if probe == "adding" else (1, 0.0)
-    chosen = best_rate(by_rate(results, probe, model=name, length=length), sign=sign)
-    return [row["by_length"].get(str(length), fallback) for row in chosen]
+    fallback = 1 / 6 if probe == "adding" else 0.0
+    return [row["by_length"].get(str(length), fallback) for row in _best(results, probe, name, length)]
+
+
+def _best(results: Sequence[Result], probe: str, name: str, length: int) -> list[dict[str, Any]]:
+    return best_rate(by_rate(results, probe, model=name, length=length), sign=-1 if probe == "adding" else 1)
 
 
 def _fair(results: Sequence[Result], probe: str, name: str) -> bool:
     every = {model: by_rate(results, probe, model=model, length=FAR[probe]) for model in MODELS}
     return fair_chance(every[name], every.values())
+
+
+def _steps_to_solve(results: Sequence[Result]) -> list[Measured]:
+    """Mean steps until solved, of the best rate; who has not solved it counts with all steps, so that the mean is a lower bound then."""
+    found = []
+    for probe, length, name in sorted({(e.part, e.settings["length"], e.settings["model"]) for e, _ in results}):
+        rows = _best(results, probe, name, length)
+        open_, steps = sum(row["solved_at"] is None for row in rows), [row["solved_at"] or row["steps"] for row in rows]
+        at = {"length": length, "unsolved": f"{open_} of {len(rows)}"}
+        found.append(Measured(model=name, quantity=f"steps until {probe} is solved", unit="steps", estimate=mean_of(steps), at=at))
+    return found
 
 
 def _able(probe: str, estimate: Estimate) -> bool:

@@ -24,6 +24,8 @@ from seqwise.textbook.pictures import TIMES, lines, timed
 PARAMETERS, TOKENS = 800_000, 2_048
 """Of a layer, and of a step: the batch is as many rows as they fill."""
 LENGTHS = {"smoke": (32, 256), "standard": (32, 64, 128, 256, 512), "long": (32, 64, 128, 256, 512, 1024, 2048)}
+BATCHES = {"smoke": (), "standard": (1, 32), "long": (1, 4, 16, 32)}
+"""Rows of a step at length LONG, beside those that fill a step."""
 ROUNDS = {"smoke": 5, "standard": 15, "long": 30}
 LONG, SHALLOW, DEEP = 256, 16, 48
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -79,10 +81,10 @@ STYLES = {
 }
 
 
-def milliseconds(layer: Layer, length: int) -> float:
-    """Of one step of ``TOKENS`` tokens, forwards and backwards."""
+def milliseconds(layer: Layer, length: int, batch: int) -> float:
+    """Of one step, forwards and backwards."""
     forward, width, parameters = layer
-    x = torch.randn(TOKENS // length, length, width)
+    x = torch.randn(batch, length, width)
     begun = time.perf_counter()
     forward(x).sum().backward()
     spent = 1000 * (time.perf_counter() - begun)
@@ -194,24 +196,26 @@ class TrainingSpeed(Claim):
 
     def experiments(self, tier: str) -> Iterable[Experiment]:
         chains = [Experiment(part="chain", settings={"model": name}) for name in (*LOOPS, "transformer")]
-        return chains + [Experiment(part="time", settings={"length": length, "rounds": ROUNDS[tier]}) for length in reversed(LENGTHS[tier])]
+        sizes = [(length, TOKENS // length) for length in reversed(LENGTHS[tier])] + [(LONG, batch) for batch in BATCHES[tier]]
+        return chains + [Experiment(part="time", settings={"length": n, "batch": rows, "rounds": ROUNDS[tier]}) for n, rows in sizes]
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
         """Milliseconds (rounds,) of every layer, interleaved, the order turned, after one round that is not counted."""
         torch.manual_seed(experiment.seed)
         if experiment.part == "chain":
             return {"per token": chain_per_token(experiment.settings["model"])}
-        length, layers = experiment.settings["length"], {name: build(PARAMETERS) for name, build in LAYERS.items()}
+        length, batch = experiment.settings["length"], experiment.settings["batch"]
+        layers = {name: build(PARAMETERS) for name, build in LAYERS.items()}
         found: dict[str, list[float]] = {name: [] for name in layers}
         for turn in range(experiment.settings["rounds"] + 1):
             for name in list(layers) if turn % 2 else list(layers)[::-1]:
-                spent = milliseconds(layers[name], length)
+                spent = milliseconds(layers[name], length, batch)
                 found[name] += [spent] if turn else []
         return found | {"parameters": {name: sum(p.numel() for p in layer[2]) for name, layer in layers.items()}}
 
     def judge(self, results: Sequence[Result]) -> Judged:
         rng = np.random.default_rng(0)
-        times = {experiment.settings["length"]: found for experiment, found in results if experiment.part == "time"}
+        times = _times(results)
         chains = {name: values_of(results, "chain", "per token", model=name) for name in (*LOOPS, "transformer")}
         over = lambda a, b: ratio_of_medians(times[LONG][a], times[LONG][b], rng=rng) if LONG in times else None  # noqa: E731
         ratio, simple = over("lstm", "transformer"), over("rnn", "transformer")
@@ -222,6 +226,17 @@ class TrainingSpeed(Claim):
                 model=name, quantity="step of 2,048 tokens", unit="ms", estimate=median_of(found[name], rng=rng), at={"length": length}
             )
             for length, found in sorted(times.items())
+            for name in LAYERS
+        ]
+        measured += [
+            Measured(
+                model=name,
+                quantity=f"step of sequences of {LONG}",
+                unit="ms",
+                estimate=median_of(found[name], rng=rng),
+                at={"length": LONG, "batch": rows},
+            )
+            for rows, found in _times_by_batch(results).items()
             for name in LAYERS
         ]
         measured += [
@@ -242,8 +257,26 @@ class TrainingSpeed(Claim):
         return Judged(estimates, measured, summary, {"Training parallelism": cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
-        """Milliseconds of a step against length, the number of tokens the same."""
-        times = {experiment.settings["length"]: found for experiment, found in results if experiment.part == "time"}
-        drawn = {name: timed({length: found[name] for length, found in times.items()}, "at length") for name in LAYERS}
-        axes = Axis("tokens of a sequence", numbers.count, log=True), Axis("milliseconds of a step", numbers.number, log=True)
-        return lines("A training step of 2,048 tokens, by length", drawn, STYLES, axes, TIMES)
+        """Milliseconds of a step against length, the number of tokens the same, and against the batch, the length the same."""
+        shown = (
+            ("A training step of 2,048 tokens, by length", "tokens of a sequence", "at length", _times(results)),
+            (f"A training step of sequences of {LONG}, by batch", "sequences", "with a batch of", _times_by_batch(results)),
+        )
+        figures: list[Block] = []
+        for title, label, at, times in shown:
+            drawn = {name: timed({x: found[name] for x, found in times.items()}, at) for name in LAYERS} if len(times) > 1 else {}
+            axes = Axis(label, numbers.count, log=True), Axis("milliseconds of a step", numbers.number, log=True)
+            figures += lines(title, drawn, STYLES, axes, TIMES)
+        return tuple(figures)
+
+
+def _times(results: Sequence[Result]) -> dict[int, dict[str, Any]]:
+    """By length, of steps that are filled."""
+    rows = [(experiment.settings, found) for experiment, found in results if experiment.part == "time"]
+    return {settings["length"]: found for settings, found in rows if settings["batch"] == TOKENS // settings["length"]}
+
+
+def _times_by_batch(results: Sequence[Result]) -> dict[int, dict[str, Any]]:
+    """By rows of a step, at length LONG."""
+    rows = [(experiment.settings, found) for experiment, found in results if experiment.part == "time"]
+    return {settings["batch"]: found for settings, found in rows if settings["length"] == LONG}

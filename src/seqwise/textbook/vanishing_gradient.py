@@ -6,14 +6,26 @@ from typing import Any, ClassVar
 
 import torch
 
+from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
 from seqwise.report.document import Block, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
 from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
-from seqwise.textbook.gradients import Layer, cell_path_slope, linear_path_slope, log_norms, recurrent, slope, transformer
+from seqwise.textbook.gradients import (
+    Layer,
+    cell_path_slope,
+    linear_path_slope,
+    log_norms,
+    recurrent,
+    slope,
+    slopes_in_training,
+    transformer,
+)
 from seqwise.textbook.pictures import averaged, lines
+from seqwise.textbook.probed import model
+from seqwise.training.probing import ProbeConfig
 
 WIDTH, LENGTH, BATCH, FIRST, LAST = 64, 80, 8, 5, 60
 BIASES, RADII = (0.0, 1.0, 2.0, 5.0), (0.5, 0.9, 1.0, 1.2)
@@ -27,6 +39,14 @@ LAYERS: Mapping[str, Callable[[], Layer]] = {
     "gru": lambda: recurrent("gru", WIDTH),
     "transformer": lambda: transformer(WIDTH),
 }
+LEARNERS: Mapping[str, SeqwiseConfig] = {
+    "rnn": model("rnn", body="classic"),
+    **{f"lstm, forget bias {bias:.0f}": model("lstm", body="classic", forget_bias=bias) for bias in BIASES[:3]},
+    "transformer": model("attention", layers=2),
+}
+"""That learn to add two numbers of LENGTH."""
+STEPS = {"smoke": 0, "standard": 200, "long": 2_000}
+LEARNING_SEEDS = {"standard": 4, "long": 10}
 STYLES = {name: Style(index % 8, index % 8, "" if "lstm" in name else "6 3") for index, name in enumerate(LAYERS)}
 
 
@@ -95,6 +115,14 @@ class VanishingGradient(Claim):
             direction="within",
             pilot_seen=True,
         ),
+        Clause(
+            statement="Training does not cure the RNN: while it learns to add two numbers, its gradients go on to vanish",
+            scope="this data",
+            effect="slope of ln gradient norm over steps back at the end of training",
+            unit="per step",
+            threshold=-0.1,
+            direction="below",
+        ),
     )
     published = (
         Published(
@@ -103,22 +131,29 @@ class VanishingGradient(Claim):
         ),
         Published(value="forget bias 1 closes the gap between LSTM and GRU", source="Jozefowicz et al. 2015", read=False),
     )
-    seconds: ClassVar = {"smoke": 35.0, "standard": 60.0, "long": 120.0}
+    seconds: ClassVar = {"smoke": 35.0, "standard": 150.0, "long": 1_800.0}
 
     def experiments(self, tier: str) -> Iterable[Experiment]:
         exact = [Experiment(part="cell", settings={"bias": bias}) for bias in BIASES]
         exact += [Experiment(part="linear", settings={"rho": rho}) for rho in RADII]
-        return exact + [Experiment(part="layers", seed=seed) for seed in range(SEEDS[tier])]
+        exact += [Experiment(part="layers", seed=seed) for seed in range(SEEDS[tier])]
+        seeds, steps = range(LEARNING_SEEDS.get(tier, 0)), STEPS[tier]
+        return exact + [Experiment(part="training", settings={"model": m, "steps": steps}, seed=seed) for seed in seeds for m in LEARNERS]
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
         if experiment.part == "cell":
             return {"slope": cell_path_slope(experiment.settings["bias"])}
         if experiment.part == "linear":
             return {"slope": linear_path_slope(experiment.settings["rho"], experiment.seed)}
+        if experiment.part == "training":
+            steps, sizes = experiment.settings["steps"], {"shortest": LENGTH, "longest": LENGTH, "test_lengths": (LENGTH,)}
+            probe = ProbeConfig(probe="adding", steps=steps, batch_size=32, examples=64, evaluate_every=steps // 5, **sizes)
+            return {"slopes": slopes_in_training(LEARNERS[experiment.settings["model"]], probe, experiment.seed, FIRST, LAST)}
         return {name: _faded(build, experiment.seed) for name, build in LAYERS.items()}
 
     def judge(self, results: Sequence[Result]) -> Judged:
         slopes = {name: [slope(row, FIRST, LAST) for row in values_of(results, "layers", name)] for name in LAYERS}
+        learned = {name: values_of(results, "training", "slopes", model=name) for name in LEARNERS}
         cell = [abs(value / _log_sigmoid(bias) - 1) for bias in BIASES for value in values_of(results, "cell", "slope", bias=bias)]
         linear = [abs(value - math.log(rho)) for rho in RADII for value in values_of(results, "linear", "slope", rho=rho)]
         rnn, lstm, biased = (slopes[name] for name in ("rnn", "lstm, as torch begins", "lstm, forget bias 1"))
@@ -130,6 +165,7 @@ class VanishingGradient(Claim):
             mean_of(lstm),
             paired_difference(biased, lstm),
             mean_of(slopes["transformer"]),
+            mean_of([by_step[max(by_step, key=int)] for by_step in learned["rnn"]]),
         ]
         measured = [
             Measured(
@@ -140,6 +176,17 @@ class VanishingGradient(Claim):
                 at={"steps back": f"{FIRST}-{LAST}"},
             )
             for name, values in slopes.items()
+        ]
+        measured += [
+            Measured(
+                model=name,
+                quantity="slope of ln gradient norm while learning to add",
+                unit="per step",
+                estimate=mean_of([row[step] for row in rows]),
+                at={"step": int(step)},
+            )
+            for name, rows in learned.items()
+            for step in (rows[0] if rows else ())
         ]
         shown = {name: f"{mean_of(values).value:.3g}" if values else "not measured" for name, values in slopes.items()}
         summary = (
@@ -155,11 +202,17 @@ class VanishingGradient(Claim):
         return Judged(estimates, measured, summary, {"Vanishing gradient": cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
-        """ln of the gradient norm against distance, mean over seeds."""
+        """ln of the gradient norm against distance before training, and its slope during training; means over seeds."""
         rows = {name: values_of(results, "layers", name) for name in LAYERS}
         found = {name: averaged({k: [row[k] / math.log(10) for row in of] for k in range(0, LAST + 1, 5)}) for name, of in rows.items()}
         axes = Axis("steps back", numbers.number), Axis("log10 of gradient norm", numbers.number)
-        return lines("Gradient that is left, by distance, before training", found, STYLES, axes)
+        learned = {name: values_of(results, "training", "slopes", model=name) for name in LEARNERS}
+        during = {name: averaged({int(n): [row[n] for row in of] for n in of[0]}) for name, of in learned.items() if of}
+        later = Axis("training steps", numbers.count), Axis("slope of ln gradient norm per step back", numbers.number)
+        return (
+            *lines("Gradient that is left, by distance, before training", found, STYLES, axes),
+            *lines("How fast it fades while a model learns to add two numbers", during, STYLES, later),
+        )
 
 
 def _log_sigmoid(value: float) -> float:

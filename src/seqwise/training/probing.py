@@ -162,14 +162,21 @@ def guess_weights(
         }
 
 
-def train(network: nn.Module, probe: Probe, config: ProbeConfig, seed: int) -> tuple[list[dict[str, Any]], int]:
-    """Scores on validation, the last ones not finite where training diverged, and the steps done."""
+def train(
+    network: nn.Module, probe: Probe, config: ProbeConfig, seed: int, watch: Callable[[int], None] = lambda step: None
+) -> tuple[list[dict[str, Any]], int]:
+    """Scores on validation, the last ones not finite where training diverged, and the steps done.
+
+    Args:
+        watch: called with the step at every score on validation.
+    """
     optimizer = build_optimizer(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     rng, parameters, curve = np.random.default_rng([seed, TRAINING]), list(network.parameters()), []
     for step in range(config.steps + 1):
         if step % config.evaluate_every == 0 or step == config.steps:
             scores = evaluate(network, probe, config, config.longest, np.random.default_rng([seed, VALIDATION]))
             curve.append({"step": step, **scores})
+            watch(step)
             ended = not all(map(math.isfinite, scores.values())) or (config.stop_when_solved and is_solved(scores, probe))
             if ended or step == config.steps:
                 break
