@@ -1,0 +1,331 @@
+"""Results of claims in which an effect of a known size was planted: what their experiments would return, without running them."""
+
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from seqwise.textbook import (
+    CLAIMS,
+    context_size,
+    ecosystem,
+    inference_speed,
+    long_dependencies,
+    position,
+    pretraining,
+    standard_architecture,
+    state_tracking,
+    training_speed,
+    use_cases,
+    vanishing_gradient,
+)
+from seqwise.textbook.claim import Experiment, Result
+from seqwise.textbook.comparing import kept
+from seqwise.textbook.estimates import mean_of, paired_difference
+
+Run = Callable[[Experiment], dict[str, Any]]
+ELSEWHERE = 9.0
+"""What no clause is about."""
+
+
+@dataclass(frozen=True)
+class Plant:
+    """How results of a claim are made.
+
+    Args:
+        generate: the claim's ``run``, from the value of every quantity.
+        others: quantities that no clause is about, but results are.
+    """
+
+    generate: Callable[[Mapping[str, float], "Noise"], Run]
+    others: Mapping[str, float] = field(default_factory=dict)
+    tier: str = "standard"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Chance that decides nothing: what is drawn has exactly the mean or median that is asked for.
+
+    Args:
+        count: seeds.
+    """
+
+    rng: np.random.Generator
+    count: int
+
+    def seeds(self, mean: float, spread: float) -> np.ndarray:
+        """A value for every seed; their mean and standard deviation are exactly these."""
+        found = self.rng.normal(size=self.count)
+        return mean + spread * (found - found.mean()) / found.std(ddof=1)
+
+    def rounds(self, median: float, count: int) -> list[float]:
+        """Times with this median."""
+        found = self.rng.lognormal(0.0, 0.05, count)
+        return (median * found / np.median(found)).tolist()
+
+
+def planted(name: str, quantities: Mapping[str, float], tier: str | None = None) -> list[Result]:
+    """Results of every experiment of a claim, as they come from disk."""
+    plant, claim = PLANTS[name], CLAIMS[name]()
+    experiments = list(claim.experiments(tier or plant.tier))
+    noise = Noise(np.random.default_rng(0), 1 + max(experiment.seed for experiment in experiments))
+    run = plant.generate(plant.others | quantities, noise)
+    return [(experiment, json.loads(json.dumps(run(experiment)))) for experiment in experiments]
+
+
+def learned(scores: Mapping[int, float], *, validation: float = 1.0, solved_at: float | None = None, steps: int = 1000) -> dict[str, Any]:
+    """A training on a probe."""
+    return {
+        "status": "ok",
+        "validation": validation,
+        "solved_at": solved_at,
+        "steps": steps if solved_at is None else int(solved_at),
+        "parameters": 10_000,
+        "by_length": {str(n): float(score) for n, score in scores.items()},
+        "chance": {str(n): 0.5 for n in scores},
+    }
+
+
+def compared(metric: str, scores: Mapping[str, Sequence[float]], *, higher_is_better: bool = True) -> dict[str, Any]:
+    """A comparison of models by the scores of their replicates."""
+    told = {
+        name: {"mean": (found := mean_of(values)).value, "ci95": found.ci95, "per_replicate": values} for name, values in scores.items()
+    }
+    less = {pair: paired_difference(*(scores[name] for name in pair)) for pair in itertools.combinations(scores, 2)}
+    count = len(next(iter(scores.values())))
+    return kept(
+        {
+            "protocol": {"metric": metric, "higher_is_better": higher_is_better, "replicates": count},
+            "models": [{"name": name, "scores": {metric: score}} for name, score in told.items()],
+            "pairwise": [{"a": a, "b": b, "difference": found.value, "ci95": found.ci95} for (a, b), found in less.items()],
+            "status": "complete",
+        }
+    )
+
+
+def of_architecture(planted: Mapping[str, float], noise: Noise) -> Run:
+    rnn, closed = noise.seeds(-0.3, 0.1), noise.seeds(-0.6, 0.1)
+    transformer, intact = rnn + noise.seeds(planted["reach"], 0.02), closed + noise.seeds(planted["forget gate"], 0.02)
+    return lambda e: {
+        "continued": {"rnn": 0.0, "lstm": 0.0, "gru": planted["restart"], "transformer": ELSEWHERE},
+        "bytes": {"rnn": 1.0, "lstm": planted["state"], "gru": 1.0, "transformer": planted["cache"]},
+        "fall": {"rnn": rnn[e.seed], "lstm": ELSEWHERE, "gru": ELSEWHERE, "transformer": transformer[e.seed]},
+        "gates": {"none": intact[e.seed], "input": ELSEWHERE, "forget": closed[e.seed], "output": ELSEWHERE},
+    }
+
+
+def of_training_speed(planted: Mapping[str, float], noise: Noise) -> Run:
+    waits = {"lstm": planted["lstm waits"], "transformer": planted["transformer waits"]}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        if e.part == "chain":
+            return {"per token": waits.get(e.settings["model"], ELSEWHERE)}
+        length, rows = e.settings["length"], e.settings["batch"]
+        asked = length == training_speed.LONG and rows * length == training_speed.TOKENS
+        times = {name: planted[name] if asked and name in planted else 1.0 for name in training_speed.LAYERS}
+        parameters = {"parameters": dict.fromkeys(times, training_speed.PARAMETERS)}
+        return {name: noise.rounds(20 * time, e.settings["rounds"]) for name, time in times.items()} | parameters
+
+    return run
+
+
+def of_inference_speed(planted: Mapping[str, float], noise: Noise) -> Run:
+    models, last = inference_speed.MODELS, inference_speed.LONG
+    times = {
+        ("lstm", inference_speed.MIDDLE): planted["next token"],
+        ("lstm", last): planted["lstm slows"],
+        ("transformer", last): planted["transformer slows"],
+    }
+    more = {("lstm", last): planted["state"], ("transformer", last): 1 + planted["cache"]}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        contexts, rounds = e.settings["contexts"], e.settings["rounds"]
+        kept = {name: {n: 100 * n if name == "transformer" else 100 for n in contexts} for name in models}
+        return {
+            "token": {name: {str(n): noise.rounds(2 * times.get((name, n), 1.0), rounds) for n in contexts} for name in models},
+            "text": {name: noise.rounds(50 * planted["text"] if name == "lstm" else 50, rounds) for name in models},
+            "bytes": {name: {str(n): size * more.get((name, n), 1) for n, size in found.items()} for name, found in kept.items()},
+            "closed": {str(n): size for n, size in kept["transformer"].items()},
+        }
+
+    return run
+
+
+def of_long_dependencies(planted: Mapping[str, float], noise: Noise) -> Run:
+    """In adding an LSTM is the one that solves it as quickly as is planted, in copying an RNN."""
+    lstm = np.exp(noise.seeds(math.log(0.002), 0.5))
+    nearer = np.exp(noise.seeds(planted["lstm nearer"], 0.2))
+    copies = {name: noise.seeds(planted[f"{name} copies"], 0.01) for name in ("lstm", "transformer")}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        name, length, steps = e.settings["model"], e.settings["length"], e.settings["steps"]
+        quick = planted["quickest"] if name == {"adding": "lstm", "copying": "rnn"}[e.part] else None
+        solves = e.seed < planted.get(f"{name} solves", 0.0) * noise.count
+        errors = {"lstm": lstm, "rnn": lstm * nearer, "transformer": np.full(noise.count, 0.1)}
+        score = (0.001 if solves else errors[name][e.seed]) if e.part == "adding" else copies.get(name, np.ones(noise.count))[e.seed]
+        asked = length == long_dependencies.FAR[e.part] and e.settings["rate"] == 3e-3
+        unasked = {"adding": 0.15, "copying": 0.1}[e.part]
+        return learned({length: score if asked else unasked}, validation=score if asked else unasked, solved_at=quick, steps=steps)
+
+    return run
+
+
+def of_context_size(planted: Mapping[str, float], noise: Noise) -> Run:
+    doublings = {"rnn": 3 + np.arange(noise.count) % 3 - 1}
+    for name, before in (("lstm", "rnn"), ("transformer", "lstm")):
+        doublings[name] = doublings[before] + np.round(noise.seeds(planted[f"{name} uses"], 0.4)).astype(int)
+    few = noise.seeds(planted["lstm recalls few"], 0.02)
+    many = {"lstm": few + noise.seeds(planted["lstm falls"], 0.01), "transformer": noise.seeds(planted["transformer recalls"], 0.02)}
+    many["transformer"][0] = planted["at best"]
+
+    def run(e: Experiment) -> dict[str, Any]:
+        name = e.settings["model"]
+        if e.part == "language":
+            bits = {str(n): 2.0 if n >= 2 ** doublings[name][e.seed] else 3.0 for n in context_size.CONTEXTS[:-1]}
+            return {"bits_per_byte": 2.5, "by_place": np.linspace(4, 2, 128).tolist(), "by_context": bits | {"128": 2.0}}
+        asked = e.settings["width"] == context_size.WIDTH and name in many
+        scores = (few[e.seed], many[name][e.seed]) if asked else (0.5, 0.5)
+        return learned({context_size.FEW: scores[0], 4: 0.5, context_size.MANY: scores[1]})
+
+    return run
+
+
+def of_state_tracking(planted: Mapping[str, float], noise: Noise) -> Run:
+    """The best position code is rotary, the better rate the higher one."""
+    scores = {name: noise.seeds(planted[name], 0.005) for name in ("rnn", "lstm", "mingru", "transformer", "control")}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        name, steps = e.settings["model"], e.settings["steps"]
+        family = name.partition(",")[0]
+        found = scores[family if e.part == "parity" else "control" if family == "transformer" else "lstm"][e.seed]
+        if e.settings["rate"] != max(state_tracking.RATES) or name in ("transformer, sinusoidal", "transformer, no positions"):
+            return learned(dict.fromkeys(state_tracking.LENGTHS, 0.5), validation=0.5, steps=steps)
+        return learned({5: ELSEWHERE, 20: ELSEWHERE, 40: found + 0.02, 100: found - 0.02}, validation=planted["learned"], steps=steps)
+
+    return run
+
+
+def of_attention_support(planted: Mapping[str, float], noise: Noise) -> Run:
+    right = {name: noise.seeds(planted["without"], 0.1) for name in ("rnn", "lstm")}
+    right |= {f"{name}+attention": right[name] + noise.seeds(planted[f"{name} gains"], 0.01) for name in ("rnn", "lstm")}
+    right["transformer"] = right["lstm+attention"] + noise.seeds(planted["transformer ahead"], 0.01)
+    return lambda e: learned({4: ELSEWHERE, 7: ELSEWHERE, 10: right[e.settings["model"]][e.seed]})
+
+
+LESS_IS_BETTER = {"time series": "mse", "speech": "wer", "text generation": "bits_per_byte"}
+
+
+def of_use_cases(planted: Mapping[str, float], noise: Noise) -> Run:
+    def run(e: Experiment) -> dict[str, Any]:
+        use, case = e.settings["use"], use_cases.CASES[e.settings["use"]]
+        better, replicates = use not in LESS_IS_BETTER, Noise(noise.rng, 3)
+        shared, ahead = replicates.seeds(0.7, 0.05), replicates.seeds(planted[use], 0.01)
+        scores = dict.fromkeys(case.models.split(","), shared) | {case.wins: shared + ahead if better else shared - ahead}
+        told = {name: values.tolist() for name, values in scores.items()}
+        return compared(LESS_IS_BETTER.get(use, "accuracy"), told, higher_is_better=better)
+
+    return run
+
+
+def of_ecosystem(planted: Mapping[str, float], noise: Noise) -> Run:
+    def run(e: Experiment) -> dict[str, Any]:
+        if e.part == "library":
+            known = {"shipped": int(planted["pretrained"]), "listed": 0, "date": "2026-01-01"}
+            return {"all": 1000, "recurrent": round(1000 * planted["recurrent"])} | known
+        passed = len(ecosystem.CHECKS) * (planted["passed"] if e.settings["model"] == "lstm" else 0.5)
+        return {check: "passed" if number < round(passed) else "ValueError: not today" for number, check in enumerate(ecosystem.CHECKS)}
+
+    return run
+
+
+def of_pretraining(planted: Mapping[str, float], noise: Noise) -> Run:
+    """At other numbers of labels pretraining is worth nothing."""
+    steps = {"rnn": ELSEWHERE, "lstm": planted["steps"], "transformer": 1.0}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        if e.part == "speed":
+            return {name: noise.rounds(0.05 * time, pretraining.ROUNDS) for name, time in steps.items()}
+        replicates, asked = Noise(noise.rng, e.settings["replicates"]), e.settings["labels"] == pretraining.FEW
+        scratch, lstm = replicates.seeds(0.6, 0.05), replicates.seeds(planted["lstm gains"] if asked else 0.0, 0.01)
+        gains = {"rnn": lstm + 0.3, "lstm": lstm, "transformer": lstm + replicates.seeds(planted["transformer gains more"] * asked, 0.01)}
+        scores = {f"{name}-tiny": (scratch + gain).tolist() for name, gain in gains.items()}
+        return compared("accuracy", scores | {f"{name}-tiny-scratch": scratch.tolist() for name in gains})
+
+    return run
+
+
+def of_scaling(planted: Mapping[str, float], noise: Noise) -> Run:
+    exponents = {what: {"transformer": noise.seeds(mean, 0.03)} for what, mean in (("parameters", 0.12), ("text", 0.1), ("seconds", 0.3))}
+    for what, laws in exponents.items():
+        for name in ("lstm", "rnn"):
+            laws[name] = laws["transformer"] - noise.seeds(planted.get(f"{what}, {name}", 0.05), 0.005)
+
+    def run(e: Experiment) -> dict[str, Any]:
+        parameters = 1.004 * e.settings["size"]
+        of_size, of_text, of_seconds = (exponents[what][e.settings["model"]][e.seed] for what in ("parameters", "text", "seconds"))
+        whole = 8 * parameters**-of_size
+        return {
+            "bits_per_byte": whole * e.settings.get("share", 1.0) ** -of_text,
+            "parameters": round(parameters),
+            "seconds": whole ** (-1 / of_seconds),
+        }
+
+    return run
+
+
+def of_standard_architecture(planted: Mapping[str, float], noise: Noise) -> Run:
+    between, bits = Noise(noise.rng, 6), {}
+    for family, variants in standard_architecture.VARIANTS.items():
+        for variant, mean in zip(variants, between.seeds(2.0, planted[f"{family} spread"]), strict=True):
+            bits[family, variant] = noise.seeds(mean, planted["seeds"])
+    return lambda e: {"bits_per_byte": bits[e.settings["family"], e.settings["variant"]][e.seed]}
+
+
+def of_position(planted: Mapping[str, float], noise: Noise) -> Run:
+    """The one that differs most from what the statement says is an LSTM, and the learned code."""
+    others = dict.fromkeys(position.MODELS, 1.0)
+    blind = {"transformer without positions": planted["blind"], "causal transformer without positions": planted["causal"]}
+    return lambda e: others | blind | {"lstm": planted["recurrent"], "transformer, learned": planted["coded"]}
+
+
+def of_vanishing_gradient(planted: Mapping[str, float], noise: Noise) -> Run:
+    slopes = {name: noise.seeds(planted.get(name, -0.3), 0.004) for name in vanishing_gradient.LAYERS}
+    learners = vanishing_gradient.LEARNING_SEEDS["standard"]
+    trained = Noise(noise.rng, learners).seeds(planted["rnn, trained"], 0.01)
+
+    def run(e: Experiment) -> dict[str, Any]:
+        if e.part == "cell":
+            bias = e.settings["bias"]
+            return {"slope": -math.log1p(math.exp(-bias)) * (1 + planted["cell"] * (bias == 2.0))}
+        if e.part == "linear":
+            return {"slope": math.log(e.settings["rho"]) + planted["linear"] * (e.settings["rho"] == 0.9)}
+        if e.part == "layers":
+            return {name: (found[e.seed] * np.arange(vanishing_gradient.LENGTH) - 2).tolist() for name, found in slopes.items()}
+        steps = range(0, e.settings["steps"] + 1, e.settings["steps"] // 5)
+        last = trained[e.seed % learners] if e.settings["model"] == "rnn" else ELSEWHERE
+        return {"slopes": {str(step): last if step == e.settings["steps"] else ELSEWHERE for step in steps}}
+
+    return run
+
+
+PLANTS: Mapping[str, Plant] = {
+    "architecture": Plant(of_architecture),
+    "training-speed": Plant(of_training_speed),
+    "inference-speed": Plant(of_inference_speed),
+    "long-dependencies": Plant(of_long_dependencies, {"quickest": 400}, "long"),
+    "context-size": Plant(of_context_size, {"at best": 0.95, "lstm recalls few": 0.93}, "long"),
+    "state-tracking": Plant(of_state_tracking, {"learned": 1.0}),
+    "attention-support": Plant(of_attention_support, {"without": 0.5}, "long"),
+    "use-cases": Plant(of_use_cases),
+    "ecosystem": Plant(of_ecosystem),
+    "pretraining": Plant(of_pretraining, tier="long"),
+    "scaling": Plant(of_scaling, tier="long"),
+    "standard-architecture": Plant(of_standard_architecture, {"transformer spread": 0.06, "seeds": 0.02}, "long"),
+    "position": Plant(of_position),
+    "vanishing-gradient": Plant(of_vanishing_gradient),
+}
+"""A long tier where a verdict asks for more seeds or learning rates than a standard one has."""
