@@ -20,6 +20,7 @@ class Labelled:
     text: str = "text"
     target: str = "label"
     replicates: int = 6
+    batch: int | None = None
     budget: str = "12m"
 
 
@@ -27,7 +28,7 @@ SETS = {
     "trec": Labelled(train="train.csv", test="test.csv"),
     "sst2": Labelled(train="train.parquet", validation="validation.parquet", test="test.parquet"),
     "names": Labelled(train="names.csv", text="name", budget="8m"),
-    "newsgroups20": Labelled(train="train.parquet", test="test.parquet", replicates=3, budget="30m"),
+    "newsgroups20": Labelled(train="train.parquet", test="test.parquet", replicates=3, batch=16, budget="45m"),
 }
 
 
@@ -47,6 +48,8 @@ def labels(bench: Bench, name: str, models: tuple[str, ...] = FAMILIES) -> Findi
             from_pretrained=",".join(f"{family}-tiny" for family in models),
             labels=count,
             context=256,
+            batch=chosen.batch,
+            refit=False,
             replicates=bench.choose(chosen.replicates, 2),
             configurations=bench.choose(2, 1),
             budget=bench.choose(chosen.budget, "60s"),

@@ -25,8 +25,13 @@ def seqwise() -> str:
 
 def command(source: str, run: Path, **options: Any) -> list[str]:
     """A ``seqwise compare`` command; ``None`` leaves an option out."""
-    given = {name: value for name, value in options.items() if value is not None}
-    flags = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    flags = []
+    for name, value in options.items():
+        told = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(f"--{told}" if value else f"--no-{told}")
+        elif value is not None:
+            flags += [f"--{told}", str(value)]
     return [seqwise(), "compare", source, "--out", str(run), *flags]
 
 
