@@ -44,7 +44,7 @@ def test_every_claim_is_told_and_only_the_one_that_was_asked_for_is_run(run):
     _, result = run
     assert [claim["id"] for claim in result["claims"]] == list(CLAIMS)
     assert {claim["id"] for claim in result["claims"] if claim["verdict"] != UNRUN} == {"position"}
-    assert len(result["table"]) == 10
+    assert len(result["table"]) == 11
     assert {row["feature"] for row in result["table"] if row["verdict"] != UNRUN} == {"Position tracking"}
 
 

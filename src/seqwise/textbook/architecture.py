@@ -123,8 +123,8 @@ class Architecture(Claim):
         rows = {key: values_of(results, "layers", key) for key in ("continued", "bytes", "fall", "gates")}
         recurrent = MODELS[:3]
         state = max(row[name] for row in rows["continued"] for name in recurrent)
-        falls = {name: [row[name] for row in rows["fall"]] for name in MODELS}
-        gates = {gate: [row[gate] for row in rows["gates"]] for gate in GATES}
+        falls = {name: dict(enumerate(row[name] for row in rows["fall"])) for name in MODELS}
+        gates = {gate: dict(enumerate(row[gate] for row in rows["gates"])) for gate in GATES}
         estimates = [
             exactly(state),
             exactly(max(row[name] for row in rows["bytes"] for name in recurrent)),

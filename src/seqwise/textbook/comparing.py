@@ -64,7 +64,9 @@ def kept(result: dict[str, Any]) -> dict[str, Any]:
         if pair["difference"] is not None
     ]
     replicates = result["protocol"]["replicates"]
-    return {"metric": metric, "scores": scores, "pairs": pairs, "replicates": replicates, "status": result["status"]}
+    trivial = [model["name"] for model in result["models"] if model["kind"] == "baseline"]
+    told = {"metric": metric, "higher_is_better": sign > 0, "replicates": replicates, "status": result["status"]}
+    return told | {"scores": scores, "pairs": pairs, "baselines": trivial}
 
 
 def gain(found: dict[str, Any], first: str, second: str) -> Estimate | None:

@@ -53,19 +53,27 @@ def by_length(title: str, rows: Mapping[str, Sequence[Mapping[str, Any]]], style
 
 
 def by_rate(results: Sequence[Result], part: str, **settings: Any) -> Runs:
-    """The runs of a part whose settings agree, by learning rate and seed."""
+    """The runs of a part whose settings agree, by learning rate and seed, each with the steps that it was to have."""
     runs: Runs = {}
     for experiment, row in results:
         if experiment.part == part and all(experiment.settings[name] == value for name, value in settings.items()):
-            runs.setdefault(experiment.settings["rate"], {})[experiment.seed] = row
+            runs.setdefault(experiment.settings["rate"], {})[experiment.seed] = row | {"planned": experiment.settings["steps"]}
     return runs
 
 
-def best_rate(runs: Runs, *, sign: int = 1) -> list[dict[str, Any]]:
-    """By seed, those of the learning rate that did best on validation in the mean; ``sign`` -1 where less is better."""
-    worst = -math.inf
-    mean = lambda rows: sum(worst if row["validation"] is None else sign * row["validation"] for row in rows.values()) / len(rows)  # noqa: E731
-    return [row for _, row in sorted(max(runs.values(), key=mean, default={}).items())]
+def best_rate(runs: Runs, *, sign: int = 1) -> dict[int, dict[str, Any]]:
+    """By seed, the runs of the learning rate that did best on validation, in the mean over the seeds that all rates have.
+
+    Args:
+        sign: -1 where less is better. What diverged is worst.
+    """
+    common = set.intersection(*(set(rows) for rows in runs.values())) if runs else set()
+
+    def mean(rows: Mapping[int, Mapping[str, Any]]) -> float:
+        scores = [rows[seed]["validation"] for seed in common or rows]
+        return sum(-math.inf if score is None else sign * score for score in scores) / len(scores)
+
+    return dict(sorted(max(runs.values(), key=mean, default={}).items()))
 
 
 EVERY_RATE = (1e-2, 3e-3, 1e-3)
@@ -75,19 +83,27 @@ TIMES_AS_LONG = 10
 
 
 def fair_chance(tried: Runs, every: Iterable[Runs]) -> bool:
-    """Whether a model that has not learned something was given what it takes to say that it cannot.
+    """Whether a model that has not learned something had the rates and the steps that it takes to say that it cannot.
 
     Args:
         tried: its runs, as :func:`by_rate` has them.
         every: those of all models.
     """
     solved = [row["solved_at"] for runs in every for rows in runs.values() for row in rows.values() if row["solved_at"] is not None]
-    steps = min((row["steps"] for rows in tried.values() for row in rows.values()), default=0)
+    steps = min((row["planned"] for rows in tried.values() for row in rows.values()), default=0)
     return set(EVERY_RATE) <= set(tried) and bool(solved) and steps >= TIMES_AS_LONG * min(solved)
 
 
-def unless_untrained(estimate: Estimate | None, able: bool, fair: bool) -> Estimate | None:
-    """An estimate that says "unable" of a model without a fair chance keeps its value and loses its interval: it decides nothing."""
-    if estimate is None or able or fair:
+def fits(rows: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether runs have learned what they were trained on, in the mean over seeds."""
+    return bool(rows) and sum(row["validation"] or 0.0 for row in rows.values()) / len(rows) >= DISTRIBUTION
+
+
+def unless_untrained(estimate: Estimate, threshold: float, fair: bool) -> Estimate:
+    """An estimate that lies wholly on the side of "unable", below the threshold, of a model that had no fair chance decides nothing.
+
+    It keeps its value and loses its interval.
+    """
+    if fair or estimate.high is None or estimate.high >= threshold:
         return estimate
-    return Estimate(estimate.value, samples=estimate.samples)
+    return Estimate(estimate.value, samples=estimate.samples, why="untrained: too little was tried to say that it cannot be learned")
