@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import platform
+import shutil
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ from seqwise.report import numbers
 from seqwise.textbook import CLAIMS
 from seqwise.textbook.agreement import agreement
 from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
+from seqwise.textbook.comparing import FOLDER
 from seqwise.textbook.table import measured_table
 
 MEASURING = ("comparing", "gradients", "language", "probed")
@@ -45,12 +47,14 @@ def run_experiment(run: str, job: dict[str, Any], threads: int) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
     torch.set_num_threads(threads)
     begun = time.perf_counter()
+    FOLDER.set(place / "run")
     try:
         found = {"status": "ok", "result": CLAIMS[job["claim"]]().run(Experiment.from_dict(job["experiment"]))}
     except Exception as error:  # an experiment that breaks is told of, and breaks no other
         traceback.print_exc()
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     write_json(place / "record.json", {"schema_version": 1, "job": job, "seconds": time.perf_counter() - begun, **found})
+    shutil.rmtree(place / "run", ignore_errors=True)
 
 
 def _end_with_parent() -> None:
