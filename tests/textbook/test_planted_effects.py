@@ -63,9 +63,11 @@ ROWS = (
     Row("attention-support", 1, "rnn gains", -0.1, 0.2, 0.05),
     Row("attention-support", 2, "transformer ahead", 0.15, -0.15, 0.0),
     *(Row("use-cases", number, use, 0.1, -0.1, 0.0) for number, use in enumerate(CASES)),
-    Row("ecosystem", 0, "recurrent", 0.005, 0.1),
-    Row("ecosystem", 1, "passed", 0.5, 1.0),
-    Row("ecosystem", 2, "pretrained", 0, 5),
+    Row("ecosystem", 0, "classic", 0.005, 0.1),
+    Row("ecosystem", 1, "recurrent", 0.005, 0.1),
+    Row("ecosystem", 2, "ahead without", 1, 0),
+    Row("ecosystem", 3, "ahead with", 1, 0),
+    Row("ecosystem", 4, "pretrained", 0, 5),
     Row("pretraining", 0, "lstm gains", -0.1, 0.1, 0.0),
     Row("pretraining", 1, "transformer gains more", 0.1, -0.1, 0.0),
     Row("pretraining", 2, "steps", 5.0, 2.0, 3.5),
@@ -143,6 +145,7 @@ def shown(name, found):
     claim = CLAIMS[name]()
     told = claim.told(found, 0.0)
     assert json.loads(json.dumps(told, allow_nan=False))["id"] == name
+    assert "{" not in "".join([told["summary"], *(text for cells in told["cells"].values() for text in cells.values())])
     for figure in claim.pictures(found):
         assert isinstance(figure, Figure)
         assert "<svg" in figure.svg
@@ -165,6 +168,13 @@ def test_results_cut_off_anywhere_are_told_and_drawn(name, tier):
         shown(name, whole[: rng.integers(len(whole))])
         share = rng.random()
         shown(name, [result for result in whole if rng.random() < share])
+
+
+@pytest.mark.parametrize(("name", "clauses"), [("use-cases", range(len(CASES))), ("pretraining", (0, 1))])
+def test_models_that_are_no_better_than_a_trivial_baseline_decide_nothing(name, clauses):
+    rows = CLAIMS[name]().told(results(name, {"trivial": 2.0}), 0.0)["clauses"]
+    assert {rows[number]["verdict"] for number in clauses} == {"undecided"}
+    assert all("nothing was learned" in rows[number]["why"] for number in clauses)
 
 
 DIVERGED = {"status": "diverged", "validation": None, "solved_at": None, "by_length": {}, "chance": {}}
