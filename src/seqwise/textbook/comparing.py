@@ -139,14 +139,17 @@ def contrasted(found: dict[str, Any], name: str, *pairs: tuple[str, str]) -> Est
 
 
 def unless_nothing_learned(estimate: Estimate, found: dict[str, Any], *models: str) -> Estimate:
-    """Where none of the models has a better mean than the best trivial baseline, their order says nothing: the interval is left out."""
+    """Without its interval where none of the models is better than a trivial baseline, so that their order says nothing."""
+    best = no_worse_than(found, *models)
+    return estimate if best is None else Estimate(estimate.value, samples=estimate.samples, why=f"nothing was learned: {best} is no worse")
+
+
+def no_worse_than(found: dict[str, Any], *models: str) -> str | None:
+    """The best trivial baseline, where no mean of these models is better than its mean."""
     sign = 1 if found["higher_is_better"] else -1
     means = {name: sign * score["mean"] for name, score in found["scores"].items()}
-    trivial = {name: means[name] for name in TRIVIAL & set(found["baselines"]) & means.keys()}
-    best = max(trivial, key=trivial.__getitem__, default=None)
-    if best is None or any(means[name] > trivial[best] for name in models if name in means):
-        return estimate
-    return Estimate(estimate.value, samples=estimate.samples, why=f"neither is better than {best}: nothing was learned")
+    best = max(sorted(TRIVIAL & set(found["baselines"]) & means.keys()), key=means.__getitem__, default=None)
+    return None if best is None or any(means[name] > means[best] for name in models if name in means) else best
 
 
 def score_of(found: dict[str, Any], name: str) -> Estimate | None:

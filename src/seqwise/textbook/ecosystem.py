@@ -17,6 +17,7 @@ from seqwise.models.architectures import architecture
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.heads import SeqwiseForSequenceClassification
+from seqwise.report import numbers
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause
 from seqwise.textbook.estimates import exactly
@@ -26,6 +27,7 @@ LIST = Path(__file__).with_name("checkpoints.json")
 FAMILIES = ("rnn", "lstm", "transformer")
 PAIRS = {"with": ("lstm", "transformer"), "without": ("nn.LSTM of torch", "LLaMA of transformers")}
 """With this package and without it: the LSTM and the Transformer that are tried."""
+NAMES = {"lstm": "this package's LSTM", "transformer": "its Transformer"}
 CLASSIC = re.compile(r"\bnn\.(LSTM|GRU|RNN)(Cell)?\(|^class \w*(LSTM|GRU|RNN)\w*\(", re.MULTILINE)
 """In the source of a model: a recurrent layer of torch, or a class that is called one."""
 STATEFUL = re.compile(r"_is_stateful = True")
@@ -217,7 +219,7 @@ class Ecosystem(Claim):
         Clause(
             statement="An LSTM cannot be loaded, generated with, trained, exported and quantised as a Transformer can",
             scope="exact",
-            effect="of six such checks, those that a Transformer of the library passes less those that torch's LSTM passes",
+            effect="of six such checks, where their tools are there, those a Transformer of the library passes less those of torch's LSTM",
             unit="checks",
             threshold=0.5,
             pilot_seen=True,
@@ -282,7 +284,8 @@ class Ecosystem(Claim):
             for check, said in row.items()
             if not said.startswith(ABSENT)
         ]
-        told = [f"{name} passes {passed(checks[name])} of {tried(checks[name])} checks{_failed(checks[name])}" for name in checks]
+        told = [f"{NAMES.get(name, name)} passes {passed(row)} of {tried(row)} checks{_failed(row)}" for name, row in checks.items()]
+        told += sorted({said for row in checks.values() for said in row.values() if said.startswith(ABSENT)})
         cells = {}
         if library:
             measured += _counts(library)
@@ -295,7 +298,7 @@ class Ecosystem(Claim):
             cells["transformer"] = (
                 f"{library['all'] - library['recurrent']} kinds in transformers, {library['shipped']['transformer']} here"
             )
-        summary = f"{'; '.join(told)}." if told else "Nothing was tried."
+        summary = f"{numbers.capital('; '.join(told))}." if told else "Nothing was tried."
         return Judged(estimates, measured, summary, {"Pretraining availability": cells} if cells else {})
 
 
@@ -322,7 +325,7 @@ def _counts(library: Mapping[str, Any]) -> list[Measured]:
 
 
 def _failed(row: Mapping[str, str]) -> str:
-    said = [f"{check}: {told}" for check, told in row.items() if told != "passed"]
+    said = [f"{check}: {told}" for check, told in row.items() if told != "passed" and not told.startswith(ABSENT)]
     return f" ({'; '.join(said)})" if said else ""
 
 

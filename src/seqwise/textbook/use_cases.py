@@ -12,7 +12,7 @@ from seqwise.report.document import Block, Figure, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import DECIDED, Clause
-from seqwise.textbook.comparing import compared, gain, score_of
+from seqwise.textbook.comparing import compared, gain, no_worse_than, score_of
 
 FAMILIES = ("rnn", "lstm", "transformer")
 
@@ -133,10 +133,11 @@ class UseCases(Claim):
 
 
 def _best_uses(found: dict[str, dict[str, Any]], name: str) -> str:
-    """The uses in which a family has the best mean of those compared."""
-    best = []
+    """The uses in which a family has the best mean of those compared, and something was learned."""
+    uses = []
     for use, row in found.items():
         known = {model: score["mean"] for model, score in row["scores"].items() if model not in row["baselines"]}
-        if known and (max if row["higher_is_better"] else min)(known, key=known.__getitem__).partition("+")[0] == name:
-            best.append(use)
-    return f"best mean: {', '.join(best)}" if best else ""
+        best = (max if row["higher_is_better"] else min)(known, key=known.__getitem__, default="")
+        if best.partition("+")[0] == name and no_worse_than(row, *known) is None:
+            uses.append(use)
+    return f"best mean: {', '.join(uses)}" if uses else ""
