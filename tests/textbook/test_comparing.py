@@ -83,10 +83,10 @@ def test_a_comparison_ends_with_its_experiment_and_goes_on_where_it_was(tiny_csv
     folder = tmp_path / "run"
     code = f"from pathlib import Path; from seqwise.textbook import comparing as c; c.FOLDER.set(Path({str(folder)!r}))"
     experiment = subprocess.Popen([sys.executable, "-c", f"{code}; c.compared({str(tiny_csv)!r}, *{FLAGS})"])
-    until((folder / "plan.json").exists, 120)
+    until((folder / "plan.json").exists, 600)
     experiment.kill()
     experiment.wait()
-    until(lambda: free(folder), 20)
+    until(lambda: free(folder), 60)
     plan = (folder / "plan.json").stat().st_mtime_ns
     found = within(folder, str(tiny_csv), *FLAGS, contrasts={"lead": {"lstm": 1.0, "rnn": -1.0}})
     signal.signal(signal.SIGTERM, before)
