@@ -127,7 +127,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(loss)
+        return float(loss.detach())
 
     def score(self, validation: np.ndarray) -> float:
         """Bits per byte, infinite where it diverged."""
