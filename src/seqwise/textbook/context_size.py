@@ -38,7 +38,7 @@ FEW, MANY = 2, 8
 """Pairs of a key and a value."""
 FALL = -0.1
 SEEDS = {"standard": 3, "long": 6}
-STEPS = {"standard": {"language": 300, "recall": 1_000}, "long": {"language": 3_000, "recall": 10_000}}
+STEPS = {"standard": {"language": 300, "recall": 800}, "long": {"language": 3_000, "recall": 10_000}}
 HALF, WHOLE = 500, 1_000
 """Tokens after which it is counted what a model keeps."""
 
