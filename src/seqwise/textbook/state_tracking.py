@@ -11,7 +11,20 @@ from seqwise.tasks.probes import PROBES
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of
-from seqwise.textbook.probed import EVERY_RATE, Runs, best, best_rate, by_length, by_rate, fair_chance, fits, score, scores, sized, unless_untrained
+from seqwise.textbook.probed import (
+    EVERY_RATE,
+    Runs,
+    best,
+    best_rate,
+    by_length,
+    by_rate,
+    fair_chance,
+    fits,
+    score,
+    scores,
+    sized,
+    unless_untrained,
+)
 from seqwise.textbook.table import LACKING
 from seqwise.training.probing import ProbeConfig, guess_weights, untrained
 
@@ -97,7 +110,9 @@ class StateTracking(Claim):
         ),
         Published(value="modular arithmetic 100, 100, 24.2 (chance 20)", source="Deletang et al. 2022, arXiv:2207.02098", read=False),
         Published(value="even pairs, Transformer 96.4", source="Deletang et al. 2022, arXiv:2207.02098", read=False),
-        Published(value="linear recurrences with eigenvalues in [0, 1] cannot do parity, LSTMs can", source="Grazzi et al. 2024, arXiv:2411.12537"),
+        Published(
+            value="linear recurrences with eigenvalues in [0, 1] cannot do parity, LSTMs can", source="Grazzi et al. 2024, arXiv:2411.12537"
+        ),
         Published(value="parity among the benchmarks that guessing random weights solves", source="Hochreiter & Schmidhuber 1996"),
     )
     seconds: ClassVar = {"smoke": 40.0, "standard": 360.0, "long": 36_000.0}
@@ -141,9 +156,12 @@ class StateTracking(Claim):
         beside = "" if far["mingru"] is None else f" minGRU {100 * far['mingru']:.0f} % ({learned['mingru']:.0f} % at {TRAINED}),"
         summary = (
             f"Parity at lengths {FAR[0]} and {FAR[1]}, trained up to {TRAINED}: RNN {100 * far['rnn']:.0f} %, LSTM {100 * far['lstm']:.0f} %,"
-            f"{beside} the best {numbers.capital(code)} positions {100 * far[code]:.0f} % ({learned[code]:.0f} % at {TRAINED}); chance is 50 %."
+            f"{beside} the best Transformer (positions: {CODES[code]}) {100 * far[code]:.0f} % ({learned[code]:.0f} % at {TRAINED}); chance is 50 %."
         )
-        cells = {family: f"parity beyond training {100 * far[name]:.0f} %" for family, name in (("rnn", "rnn"), ("lstm", "lstm"), ("transformer", code))}
+        cells = {
+            family: f"parity beyond training {100 * far[name]:.0f} %"
+            for family, name in (("rnn", "rnn"), ("lstm", "lstm"), ("transformer", code))
+        }
         return Judged(estimates, measured, summary, {LACKING: cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
