@@ -155,8 +155,9 @@ class StateTracking(Claim):
         learned = {name: 100 * mean_of(scores(found, TRAINED, 0.5)).value for name, found in rows["parity"].items()}
         beside = "" if far["mingru"] is None else f" minGRU {100 * far['mingru']:.0f} % ({learned['mingru']:.0f} % at {TRAINED}),"
         summary = (
-            f"Parity at lengths {FAR[0]} and {FAR[1]}, trained up to {TRAINED}: RNN {100 * far['rnn']:.0f} %, LSTM {100 * far['lstm']:.0f} %,"
-            f"{beside} the best Transformer (positions: {CODES[code]}) {100 * far[code]:.0f} % ({learned[code]:.0f} % at {TRAINED}); chance is 50 %."
+            f"Parity at lengths {FAR[0]} and {FAR[1]}, trained up to {TRAINED}: RNN {100 * far['rnn']:.0f} %,"
+            f" LSTM {100 * far['lstm']:.0f} %,{beside} the best Transformer (positions: {CODES[code]}) {100 * far[code]:.0f} %"
+            f" ({learned[code]:.0f} % at {TRAINED}); chance is 50 %."
         )
         cells = {
             family: f"parity beyond training {100 * far[name]:.0f} %"
