@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from seqwise.models.accounting import count_of_model
+from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
+from seqwise.textbook import attention_support
 from seqwise.textbook.claim import Experiment
 from seqwise.textbook.clause import Estimate
 from seqwise.textbook.probed import (
@@ -108,3 +111,9 @@ def test_models_that_are_compared_are_of_one_size(probe):
         network = build_network(asked.built(), fitted(sized(mixer, asked, **settings), asked.built(), asked.farthest))
         count = sum(parameter.numel() for name, parameter in network.named_parameters() if "embed" not in name or "projection" in name)
         assert count == pytest.approx(PARAMETERS, rel=0.01)
+
+
+@pytest.mark.parametrize("name", attention_support.MODELS)
+def test_models_that_rewrite_are_of_one_size(name):
+    network = SeqwiseForSeq2SeqLM(attention_support.rewriter(**attention_support.MODELS[name]))
+    assert count_of_model(network).non_embedding == pytest.approx(attention_support.PARAMETERS, rel=0.01)
