@@ -138,6 +138,16 @@ def test_what_is_planted_has_the_shape_of_what_is_measured(name, part):
     assert shape(found) == shape(json.loads(json.dumps(CLAIMS[name]().run(experiment))))
 
 
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("state-tracking", "parity"), ("state-tracking", "untrained"), ("long-dependencies", "copying"), ("attention-support", "reverse")],
+)
+def test_trainings_are_planted_in_the_shape_of_a_short_one(name, part):
+    experiment, found = next(result for result in results(name) if result[0].part == part and result[1].get("solved_at") is None)
+    short = dataclasses.replace(experiment, settings=experiment.settings | {"steps": 1})
+    assert shape(found) == shape(json.loads(json.dumps(CLAIMS[name]().run(short))))
+
+
 def shown(name, found):
     """The claim's entry, which must be JSON, and its pictures, which must be drawn."""
     claim = CLAIMS[name]()

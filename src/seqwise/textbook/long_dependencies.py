@@ -158,7 +158,8 @@ class LongDependencies(Claim):
             told[family] = f"{count} of {len(sums[name])} (squared error {error:.3f})"
         share = {family: 100 * mean_of(right[name]).value for family, name in copiers.items()}
         summary = (
-            f"Two of {FAR['adding']} numbers are added by {told['rnn']} RNNs, {told['lstm']} LSTMs and {told['transformer']} Transformers,"
+            f"Trainings that learn to add two of {FAR['adding']} numbers: RNN {told['rnn']}, LSTM {told['lstm']},"
+            f" Transformer {told['transformer']},"
             f" an error of 0.167 being no memory; ten symbols are repeated after {FAR['copying']} blanks to {share['rnn']:.0f},"
             f" {share['lstm']:.0f} and {share['transformer']:.0f} %, chance being 12.5 %."
         )
