@@ -11,6 +11,7 @@ import numpy as np
 
 from seqwise.textbook import (
     CLAIMS,
+    attention_support,
     context_size,
     ecosystem,
     inference_speed,
@@ -170,20 +171,20 @@ def of_inference_speed(planted: Mapping[str, float], noise: Noise) -> Run:
 
 
 def of_long_dependencies(planted: Mapping[str, float], noise: Noise) -> Run:
-    """In adding an LSTM is the one that solves it as quickly as is planted, in copying an RNN."""
+    """In adding an LSTM always solves it, in copying an RNN, as quickly as is planted; the best rate is the middle one."""
     lstm = np.exp(noise.seeds(math.log(0.002), 0.5))
-    nearer = np.exp(noise.seeds(planted["lstm nearer"], 0.2))
-    copies = {name: noise.seeds(planted[f"{name} copies"], 0.01) for name in ("lstm", "transformer")}
+    errors = {"lstm": lstm, "rnn": lstm * np.exp(noise.seeds(planted["lstm nearer"], 0.2)), "transformer": np.full(noise.count, 0.1)}
+    copies = {name: noise.seeds(planted[f"{name} copies"], 0.01) for name in ("lstm", "transformer")} | {"rnn": np.ones(noise.count)}
+    solvers = {"adding": {"lstm": 1.0, **{name: planted[f"{name} solves"] for name in ("rnn", "transformer")}}, "copying": {"rnn": 1.0}}
 
     def run(e: Experiment) -> dict[str, Any]:
         name, length, steps = e.settings["model"], e.settings["length"], e.settings["steps"]
-        quick = planted["quickest"] if name == {"adding": "lstm", "copying": "rnn"}[e.part] else None
-        solves = e.seed < planted.get(f"{name} solves", 0.0) * noise.count
-        errors = {"lstm": lstm, "rnn": lstm * nearer, "transformer": np.full(noise.count, 0.1)}
-        score = (0.001 if solves else errors[name][e.seed]) if e.part == "adding" else copies.get(name, np.ones(noise.count))[e.seed]
-        asked = length == long_dependencies.FAR[e.part] and e.settings["rate"] == 3e-3
-        unasked = {"adding": 0.15, "copying": 0.1}[e.part]
-        return learned({length: score if asked else unasked}, validation=score if asked else unasked, solved_at=quick, steps=steps)
+        if length != long_dependencies.FAR[e.part] or e.settings["rate"] != 3e-3 or name not in errors:
+            unasked = {"adding": 0.15, "copying": 0.1}[e.part]
+            return learned({length: unasked}, validation=unasked, steps=steps)
+        score = {"adding": errors, "copying": copies}[e.part][name][e.seed]
+        solves = e.seed < solvers[e.part].get(name, 0.0) * noise.count
+        return learned({length: score}, validation=score, solved_at=planted["quickest"] if solves else None, steps=steps)
 
     return run
 
@@ -213,25 +214,39 @@ def of_context_size(planted: Mapping[str, float], noise: Noise) -> Run:
 
 
 def of_state_tracking(planted: Mapping[str, float], noise: Noise) -> Run:
-    """The best position code is rotary, the better rate the higher one."""
+    """The best position code is rotary, the best rate the middle one; recurrent models are quick to learn the lengths of training."""
     scores = {name: noise.seeds(planted[name], 0.005) for name in ("rnn", "lstm", "mingru", "transformer", "control")}
 
     def run(e: Experiment) -> dict[str, Any]:
+        if e.part in state_tracking.CONTROLS:
+            return {"by_length": {str(n): 0.5 for n in state_tracking.LENGTHS}}
         name, steps = e.settings["model"], e.settings["steps"]
         family = name.partition(",")[0]
         found = scores[family if e.part == "parity" else "control" if family == "transformer" else "lstm"][e.seed]
-        if e.settings["rate"] != max(state_tracking.RATES) or name in ("transformer, sinusoidal", "transformer, no positions"):
+        if e.settings["rate"] != 3e-3 or name in set(state_tracking.CODES) - {"transformer, rotary"}:
             return learned(dict.fromkeys(state_tracking.LENGTHS, 0.5), validation=0.5, steps=steps)
-        return learned({5: ELSEWHERE, 20: ELSEWHERE, 40: found + 0.02, 100: found - 0.02}, validation=planted["learned"], steps=steps)
+        quick = planted["quickest"] if name in state_tracking.RECURRENT else None
+        far = {40: found + 0.02, 100: found - 0.02}
+        return learned({5: ELSEWHERE, 20: ELSEWHERE, **far}, validation=planted["learned"], solved_at=quick, steps=steps)
 
     return run
 
 
 def of_attention_support(planted: Mapping[str, float], noise: Noise) -> Run:
-    right = {name: noise.seeds(planted["without"], 0.1) for name in ("rnn", "lstm")}
+    """The best rate is the middle one, the best position code rotary; a GRU with attention is quick to learn it."""
+    right = {name: noise.seeds(planted["without"], 0.1) for name in ("rnn", "lstm", "gru", attention_support.ALONE)}
     right |= {f"{name}+attention": right[name] + noise.seeds(planted[f"{name} gains"], 0.01) for name in ("rnn", "lstm")}
     right["transformer"] = right["lstm+attention"] + noise.seeds(planted["transformer ahead"], 0.01)
-    return lambda e: learned({4: ELSEWHERE, 7: ELSEWHERE, 10: right[e.settings["model"]][e.seed]})
+    right["gru+attention"] = np.ones(noise.count)
+
+    def run(e: Experiment) -> dict[str, Any]:
+        name, steps = e.settings["model"], e.settings["steps"]
+        if e.settings["rate"] != 3e-3 or name not in right:
+            return learned(dict.fromkeys(attention_support.LENGTHS, 0.0), validation=0.0, steps=steps)
+        quick = planted["quickest"] if name == "gru+attention" else None
+        return learned({4: ELSEWHERE, 7: ELSEWHERE, 10: right[name][e.seed]}, validation=planted["learned"], solved_at=quick, steps=steps)
+
+    return run
 
 
 LESS_IS_BETTER = {"time series": "mse", "speech": "wer", "text generation": "bits_per_byte"}
@@ -342,8 +357,8 @@ PLANTS: Mapping[str, Plant] = {
     "inference-speed": Plant(of_inference_speed),
     "long-dependencies": Plant(of_long_dependencies, {"quickest": 400}, "long"),
     "context-size": Plant(of_context_size, {"quickest": 400, "lstm recalls few": 0.995}, "long"),
-    "state-tracking": Plant(of_state_tracking, {"learned": 1.0}),
-    "attention-support": Plant(of_attention_support, {"without": 0.5}, "long"),
+    "state-tracking": Plant(of_state_tracking, {"learned": 1.0, "quickest": 400}, "long"),
+    "attention-support": Plant(of_attention_support, {"without": 0.5, "learned": 1.0, "quickest": 400}, "long"),
     "use-cases": Plant(of_use_cases, {"trivial": 0.1}),
     "ecosystem": Plant(of_ecosystem),
     "pretraining": Plant(of_pretraining, {"trivial": 0.1}),

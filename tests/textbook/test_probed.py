@@ -4,9 +4,26 @@ import json
 
 import pytest
 
+from seqwise.models.accounting import count_of_model
+from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
+from seqwise.textbook import attention_support
 from seqwise.textbook.claim import Experiment
 from seqwise.textbook.clause import Estimate
-from seqwise.textbook.probed import EVERY_RATE, best_rate, beyond, by_rate, fair_chance, fits, model, score, unless_untrained
+from seqwise.textbook.probed import (
+    EVERY_RATE,
+    PARAMETERS,
+    best,
+    best_rate,
+    by_rate,
+    fair_chance,
+    fits,
+    model,
+    score,
+    scores,
+    sized,
+    unless_untrained,
+)
+from seqwise.training.probe_models import build_network, fitted
 from seqwise.training.probing import ProbeConfig
 
 
@@ -73,4 +90,30 @@ def test_what_is_kept_of_a_run():
     found = [score(probe, model("lstm", width=8, body="classic"), seed=3) for _ in range(2)]
     assert found[0] == found[1] == json.loads(json.dumps(found[0]))
     assert set(found[0]["by_length"]) == {"4", "8"}
-    assert beyond(found, (4, 8))[0] == pytest.approx(sum(found[0]["by_length"].values()) / 2)
+    assert scores({3: found[0]}, 8, 0.5) == {3: found[0]["by_length"]["8"]}
+
+
+def test_who_diverged_counts_as_the_trivial_answer():
+    assert scores({0: {"by_length": {}}, 1: {"by_length": {"8": 0.9}}}, 8, 0.5) == {0: 0.5, 1: 0.9}
+
+
+def test_of_equals_on_validation_the_first_is_best():
+    one, other = {0: {"validation": 1.0}}, {0: {"validation": None}}
+    assert best({"learned": one, "rotary": dict(one)}) == "learned"
+    assert best({"learned": other, "rotary": one}) == "rotary"
+    assert best({}) is None
+
+
+@pytest.mark.parametrize("probe", ["parity", "adding", "copying"])
+def test_models_that_are_compared_are_of_one_size(probe):
+    asked = ProbeConfig(probe=probe, shortest=2, longest=20)
+    for mixer, settings in (("rnn", {"body": "classic"}), ("lstm", {"body": "classic"}), ("attention", {"layers": 2})):
+        network = build_network(asked.built(), fitted(sized(mixer, asked, **settings), asked.built(), asked.farthest))
+        count = sum(parameter.numel() for name, parameter in network.named_parameters() if "embed" not in name or "projection" in name)
+        assert count == pytest.approx(PARAMETERS, rel=0.01)
+
+
+@pytest.mark.parametrize("name", attention_support.MODELS)
+def test_models_that_rewrite_are_of_one_size(name):
+    network = SeqwiseForSeq2SeqLM(attention_support.rewriter(**attention_support.MODELS[name]))
+    assert count_of_model(network).non_embedding == pytest.approx(attention_support.PARAMETERS, rel=0.01)
