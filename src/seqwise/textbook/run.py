@@ -29,7 +29,7 @@ from seqwise.textbook.agreement import agreement
 from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
 from seqwise.textbook.table import measured_table
 
-MEASURING = ("comparing", "gradients", "language", "probed")
+MEASURING = ("comparing", "gradients", "language", "probed", "timing")
 """Modules that several claims measure with."""
 
 
