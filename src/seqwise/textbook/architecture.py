@@ -116,7 +116,7 @@ class Architecture(Claim):
             pilot_seen=True,
         ),
         Clause(
-            statement="In a recurrent layer order is in the recurrence: what came before cannot change places",
+            statement="A recurrent layer follows the order of its input: its answer changes when what came before changes places",
             scope="exact",
             effect="smallest relative change of the last answer when what came before changes places, RNN, LSTM and GRU",
             unit="",
@@ -124,7 +124,7 @@ class Architecture(Claim):
             pilot_seen=True,
         ),
         Clause(
-            statement="In a layer of attention it is not: without positional encoding what came before can",
+            statement="A layer of attention does not: without positional encoding its answer stays the same",
             scope="exact",
             effect="largest relative change of the last answer when what came before changes places, one causal layer",
             unit="",
@@ -152,7 +152,7 @@ class Architecture(Claim):
     )
     published = (
         Published(
-            value="operations that wait for each other, and steps between two tokens: O(1) in self-attention, O(length) in a recurrent layer",
+            value="operations in a row, and steps from token to token: O(1) in self-attention, O(length) in a recurrent layer",
             source="Vaswani et al. 2017, arXiv:1706.03762, table 1",
             read=False,
         ),

@@ -192,7 +192,7 @@ class Position(Claim):
         behind = "was not measured" if estimates[5].value is None else f"is {estimates[5].value:.3f} times that with the best code"
         summary = (
             f"A permutation of the input changes attention of both sides without positions by {shown[0]}. One of what came before changes"
-            f" the last answer of recurrent models by {shown[1]} or more, of attention with positions by {shown[2]} or more, and of a causal"
+            f" the last answer of recurrent models by {shown[1]} or more, of attention with positions by {shown[2]} or more, of a causal"
             f" Transformer without them by {shown[3]} in one layer and up to {shown[4]} in two; its loss on bytes {behind}."
         )
         cells = {
