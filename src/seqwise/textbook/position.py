@@ -8,7 +8,8 @@ import torch
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.config import POSITIONS, SeqwiseConfig
 from seqwise.report import numbers
-from seqwise.report.charts import Bar, interval_chart
+from seqwise.report.charts import Estimate as Bar
+from seqwise.report.charts import interval_chart
 from seqwise.report.document import Block, Figure, Style
 from seqwise.report.svg import Axis
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, by_seed, values_of
@@ -35,7 +36,7 @@ MODELS: dict[str, dict[str, Any]] = {
     **{name: {"layer_types": [name] * 2} for name in RECURRENT},
 }
 CODED = tuple(name for name in MODELS if name.endswith(tuple(POSITIONS[:-1])))
-STEPS = {"standard": 300, "long": 2_000}
+STEPS = {"standard": 400, "long": 2_000}
 LEARNING_SEEDS = {"standard": 4, "long": 6}
 NEEDED = 1.05
 """Times the bits per byte of the best code, from which on a model counts as in need of one."""

@@ -29,7 +29,7 @@ PARAMETERS, TOKENS = 800_000, 2_048
 LONG, SHALLOW, DEEP = 256, 16, 48
 LENGTHS = {"smoke": (LONG,), "standard": (LONG, 32, 64, 128, 512), "long": (LONG, 32, 64, 128, 512, 1024, 2048)}
 """On all cores, and on a GPU."""
-ONE_THREAD = {"smoke": (LONG, 32), "standard": (LONG, 32, 512), "long": (LONG, 32, 64, 128, 512, 1024, 2048)}
+ONE_THREAD = {"smoke": (LONG, 32), "standard": (LONG, 32), "long": (LONG, 32, 64, 128, 512, 1024, 2048)}
 BATCHES = {"smoke": (), "standard": (1, 32), "long": (1, 4, 16, 32)}
 """Rows of a step at length LONG, on all cores, beside those that fill a step."""
 ROUNDS = {"smoke": 5, "standard": 15, "long": 30}
