@@ -45,7 +45,16 @@ NEEDED = 1.05
 def model_and_tokens(settings: dict[str, Any], seed: int) -> tuple[SeqwiseModel, torch.Tensor]:
     """A random model in float64, and random tokens (4, LENGTH)."""
     torch.manual_seed(seed)
-    model = SeqwiseModel(SeqwiseConfig(vocab_size=50, embedding_size=WIDTH, hidden_size=WIDTH, intermediate_size=2 * WIDTH, **settings))
+    model = SeqwiseModel(
+        SeqwiseConfig(
+            vocab_size=50,
+            embedding_size=WIDTH,
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=len(settings["layer_types"]),
+            **settings,
+        )
+    )
     return model.double().eval(), torch.randint(0, 50, (4, LENGTH))
 
 
