@@ -11,6 +11,7 @@ import numpy as np
 
 from seqwise.textbook import (
     CLAIMS,
+    architecture,
     attention_support,
     context_size,
     ecosystem,
@@ -20,6 +21,7 @@ from seqwise.textbook import (
     pretraining,
     standard_architecture,
     state_tracking,
+    timing,
     training_speed,
     use_cases,
     vanishing_gradient,
@@ -123,27 +125,36 @@ def compared(
 
 
 def of_architecture(planted: Mapping[str, float], noise: Noise) -> Run:
+    """The largest of what other gates change is 0.05 per step."""
     rnn, closed = noise.seeds(-0.3, 0.1), noise.seeds(-0.6, 0.1)
-    transformer, intact = rnn + noise.seeds(planted["reach"], 0.02), closed + noise.seeds(planted["forget gate"], 0.02)
+    transformer, intact = rnn + noise.seeds(planted["reach"], 0.02), closed + 0.05 + noise.seeds(planted["forget gate"], 0.02)
+    steps = np.arange(architecture.LENGTH)
     return lambda e: {
-        "continued": {"rnn": 0.0, "lstm": 0.0, "gru": planted["restart"], "transformer": ELSEWHERE},
-        "bytes": {"rnn": 1.0, "lstm": planted["state"], "gru": 1.0, "transformer": planted["cache"]},
-        "fall": {"rnn": rnn[e.seed], "lstm": ELSEWHERE, "gru": ELSEWHERE, "transformer": transformer[e.seed]},
-        "gates": {"none": intact[e.seed], "input": ELSEWHERE, "forget": closed[e.seed], "output": ELSEWHERE},
+        "continued": {"rnn": 0.0, "lstm": 0.0, "gru": planted["restart"], "transformer": 0.0},
+        "growth": {"rnn": 1.0, "lstm": planted["state"], "gru": 1.0, "transformer": planted["cache"]},
+        "order": {"rnn": 1.0, "lstm": planted["order"], "gru": 1.0, architecture.UNORDERED: planted["set"]},
+        "reach": {
+            name: (slope * steps - 2).tolist()
+            for name, slope in {"rnn": rnn[e.seed], "lstm": ELSEWHERE, "gru": ELSEWHERE, "transformer": transformer[e.seed]}.items()
+        },
+        "gates": {"none": intact[e.seed], "input": intact[e.seed], "forget": closed[e.seed], "output": intact[e.seed] + 0.05},
     }
 
 
 def of_training_speed(planted: Mapping[str, float], noise: Noise) -> Run:
-    waits = {"lstm": planted["lstm waits"], "transformer": planted["transformer waits"]}
+    waits = {"rnn": ELSEWHERE, "lstm": planted["lstm waits"], "gru": ELSEWHERE, "transformer": planted["transformer waits"]}
 
     def run(e: Experiment) -> dict[str, Any]:
         if e.part == "chain":
-            return {"per token": waits.get(e.settings["model"], ELSEWHERE)}
-        length, rows = e.settings["length"], e.settings["batch"]
-        asked = length == training_speed.LONG and rows * length == training_speed.TOKENS
-        times = {name: planted[name] if asked and name in planted else 1.0 for name in training_speed.LAYERS}
-        parameters = {"parameters": dict.fromkeys(times, training_speed.PARAMETERS)}
-        return {name: noise.rounds(20 * time, e.settings["rounds"]) for name, time in times.items()} | parameters
+            return {"per token": waits, "scan": {str(length): int(3 * length**0.5) for length in e.settings["lengths"]}}
+        length, rows, whole = e.settings["length"], e.settings["batch"], e.settings["on"] == timing.ALL
+        asked = whole and length == training_speed.LONG and rows * length == training_speed.TOKENS
+        times = {name: planted[name] if asked and name in planted else 1.0 for name in e.settings["models"]}
+        return {
+            "ms": {name: noise.rounds(20 * time, e.settings["rounds"]) for name, time in times.items()},
+            "parameters": dict.fromkeys(times, training_speed.PARAMETERS),
+            "threads": 2 if whole else 1,
+        }
 
     return run
 
@@ -158,13 +169,19 @@ def of_inference_speed(planted: Mapping[str, float], noise: Noise) -> Run:
     more = {("lstm", last): planted["state"], ("transformer", last): 1 + planted["cache"]}
 
     def run(e: Experiment) -> dict[str, Any]:
-        contexts, rounds = e.settings["contexts"], e.settings["rounds"]
+        contexts, texts, rounds = (e.settings[key] for key in ("contexts", "texts", "rounds"))
+        whole = e.settings["on"] == timing.ALL
+        read = {"lstm": planted["text"] if whole else ELSEWHERE}
         kept = {name: {n: 100 * n if name == "transformer" else 100 for n in contexts} for name in models}
         return {
-            "token": {name: {str(n): noise.rounds(2 * times.get((name, n), 1.0), rounds) for n in contexts} for name in models},
-            "text": {name: noise.rounds(50 * planted["text"] if name == "lstm" else 50, rounds) for name in models},
+            "token": {
+                name: {str(n): noise.rounds(2 * (times.get((name, n), 1.0) if whole else ELSEWHERE), rounds) for n in contexts}
+                for name in models
+            },
+            "text": {name: {str(n): noise.rounds(50 * read.get(name, 1.0), rounds) for n in texts} for name in models},
             "bytes": {name: {str(n): size * more.get((name, n), 1) for n, size in found.items()} for name, found in kept.items()},
             "closed": {str(n): size for n, size in kept["transformer"].items()},
+            "threads": 2 if whole else 1,
         }
 
     return run
@@ -325,10 +342,26 @@ def of_standard_architecture(planted: Mapping[str, float], noise: Noise) -> Run:
 
 
 def of_position(planted: Mapping[str, float], noise: Noise) -> Run:
-    """The one that differs most from what the statement says is an LSTM, and the learned code."""
-    others = dict.fromkeys(position.MODELS, 1.0)
-    blind = {"transformer without positions": planted["blind"], "causal transformer without positions": planted["causal"]}
-    return lambda e: others | blind | {"lstm": planted["recurrent"], "transformer, learned": planted["coded"]}
+    """The one that differs most from what the statement says is an LSTM, and the learned code; rotary is the best code."""
+    before = {
+        position.SHALLOW: planted["one layer"],
+        position.DEEP: planted["two layers"],
+        "lstm": planted["recurrent"],
+        "attention, both sides, learned": planted["coded"],
+    }
+    learners = Noise(noise.rng, position.LEARNING_SEEDS["standard"])
+    best = learners.seeds(2.0, 0.1)
+    bits = {"rotary": best, "learned": best + 0.01, "sinusoidal": best + 0.3, "none": best * learners.seeds(planted["no code"], 0.005)}
+
+    def run(e: Experiment) -> dict[str, Any]:
+        if e.part == "language":
+            return {"bits_per_byte": bits[e.settings["code"]][e.seed % learners.count]}
+        return {
+            name: {"all": planted["blind"] if name == position.BLIND else ELSEWHERE, "before": before.get(name, 1.0)}
+            for name in position.MODELS
+        }
+
+    return run
 
 
 def of_vanishing_gradient(planted: Mapping[str, float], noise: Noise) -> Run:
@@ -344,9 +377,10 @@ def of_vanishing_gradient(planted: Mapping[str, float], noise: Noise) -> Run:
             return {"slope": math.log(e.settings["rho"]) + planted["linear"] * (e.settings["rho"] == 0.9)}
         if e.part == "layers":
             return {name: (found[e.seed] * np.arange(vanishing_gradient.LENGTH) - 2).tolist() for name, found in slopes.items()}
-        steps = range(0, e.settings["steps"] + 1, e.settings["steps"] // 5)
-        last = trained[e.seed % learners] if e.settings["model"] == "rnn" else ELSEWHERE
-        return {"slopes": {str(step): last if step == e.settings["steps"] else ELSEWHERE for step in steps}}
+        steps = range(0, e.settings["steps"] + 1, vanishing_gradient.EVERY)
+        asked = vanishing_gradient.LEARNED if e.settings["model"] == vanishing_gradient.ORTHOGONAL else None
+        found = {str(step): trained[e.seed % learners] if step == asked else ELSEWHERE for step in steps}
+        return {"slopes": found, "errors": {str(step): 1 / 6 for step in steps}}
 
     return run
 

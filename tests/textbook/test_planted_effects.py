@@ -30,8 +30,10 @@ ROWS = (
     Row("architecture", 0, "restart", 0.0, 1e-3),
     Row("architecture", 1, "state", 1.0, 3.0),
     Row("architecture", 2, "cache", 100.0, 50.0),
-    Row("architecture", 3, "reach", 0.2, -0.1, 0.05),
-    Row("architecture", 4, "forget gate", 0.3, 0.0, 0.1),
+    Row("architecture", 3, "order", 0.5, 1e-6),
+    Row("architecture", 4, "set", 1e-15, 0.1),
+    Row("architecture", 5, "reach", 0.2, -0.1, 0.05),
+    Row("architecture", 6, "forget gate", 0.3, 0.0, 0.1),
     Row("training-speed", 0, "lstm", 3.0, 0.5, 2.0),
     Row("training-speed", 1, "lstm", 3.0, 0.5, 1.0),
     Row("training-speed", 2, "rnn", 3.0, 0.5, 2.0),
@@ -79,7 +81,9 @@ ROWS = (
     Row("position", 0, "blind", 1e-15, 0.1),
     Row("position", 1, "recurrent", 0.5, 1e-6),
     Row("position", 2, "coded", 0.5, 1e-6),
-    Row("position", 3, "causal", 1e-15, 0.1),
+    Row("position", 3, "one layer", 1e-15, 0.1),
+    Row("position", 4, "two layers", 1e-15, 0.1),
+    Row("position", 5, "no code", 1.1, 1.0, 1.05),
     Row("vanishing-gradient", 0, "cell", 0.0, 0.1),
     Row("vanishing-gradient", 1, "linear", 0.0, 0.1),
     Row("vanishing-gradient", 2, "rnn", -0.5, -0.02, -0.1),
@@ -132,7 +136,12 @@ def shape(value):
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("architecture", "layers"), ("position", "order"), *(("vanishing-gradient", part) for part in ("cell", "linear", "layers"))],
+    [
+        ("architecture", "layers"),
+        ("position", "order"),
+        ("training-speed", "chain"),
+        *(("vanishing-gradient", part) for part in ("cell", "linear", "layers")),
+    ],
 )
 def test_what_is_planted_has_the_shape_of_what_is_measured(name, part):
     experiment, found = next(result for result in results(name, tier="smoke") if result[0].part == part)
