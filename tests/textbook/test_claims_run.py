@@ -59,7 +59,7 @@ def test_the_page_says_it(run):
     claim = next(claim for claim in result["claims"] if claim["id"] == "position")
     assert claim["summary"] in page
     assert all(clause["statement"] in page for clause in claim["clauses"])
-    assert "Not run in this tier" in page
+    assert "Not run here" in page
 
 
 def test_again_it_only_reads(run):

@@ -31,7 +31,7 @@ from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
 from seqwise.textbook.comparing import FOLDER
 from seqwise.textbook.table import measured_table
 
-MEASURING = ("comparing", "gradients", "language", "probed", "timing")
+MEASURING = ("comparing", "gradients", "inference_speed", "language", "position", "probed", "timing")
 """Modules that several claims measure with."""
 
 

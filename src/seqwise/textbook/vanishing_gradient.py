@@ -108,7 +108,6 @@ class VanishingGradient(Claim):
             unit="per step",
             threshold=-0.1,
             pilot_seen=True,
-            control=True,
         ),
         Clause(
             statement="A forget bias of 1 slows the fading further",
@@ -117,7 +116,6 @@ class VanishingGradient(Claim):
             unit="per step",
             threshold=0.0,
             pilot_seen=True,
-            control=True,
         ),
         Clause(
             statement="In a Transformer nothing fades with distance",
