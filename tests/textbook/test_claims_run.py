@@ -15,6 +15,7 @@ from rich.console import Console
 import seqwise
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.errors import UserError
+from seqwise.report.html import escape
 from seqwise.textbook import CLAIMS
 from seqwise.textbook import run as claims_run
 from seqwise.textbook.claim import Experiment, Judged
@@ -58,7 +59,7 @@ def test_the_page_says_it(run):
     page = (folder / "claims.html").read_text()
     claim = next(claim for claim in result["claims"] if claim["id"] == "position")
     assert claim["summary"] in page
-    assert all(clause["statement"] in page for clause in claim["clauses"])
+    assert all(escape(clause["statement"]) in page for clause in claim["clauses"])
     assert "Not run here" in page
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -64,10 +65,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def below() -> None:
     """Entry of the process below: the command line, until the process that holds the other end of its input is gone."""
-    from seqwise.cli import main
-
     threading.Thread(target=_end_with_input, daemon=True).start()
-    main()
+    runpy.run_module("seqwise", run_name="__main__")
 
 
 def _end_with_input() -> None:
