@@ -5,7 +5,6 @@ usage: python benchmarks/decoding.py [--quick] [--no-gate] [--out runs/evidence]
 
 import copy
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ from gate import NO_GATE, require_gate, run_alone
 from seqwise.models.accounting import count_parameters, state_bytes
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.state import SeqwiseCache
-from seqwise.textbook.inference_speed import states_after, token_milliseconds, untrained
+from seqwise.textbook.inference_speed import crossover, states_after, token_milliseconds, untrained
 
 MODELS = ("rnn", "lstm", "gru", "transformer")
 VOCABULARY = 8_000
@@ -74,19 +73,6 @@ def measure(models: Mapping[str, SeqwiseForCausalLM], states: Mapping[str, dict[
         for name, context in cells if turn % 2 else cells[::-1]:
             found[name][context].append(token_milliseconds(models[name], states[name][context], TOKENS))
     return found
-
-
-def crossover(slower: Mapping[int, float], faster: Mapping[int, float]) -> float | str:
-    """The context beyond which ``slower`` costs more throughout; between two contexts by linear interpolation in log context."""
-    contexts = sorted(slower)
-    excess = [slower[context] - faster[context] for context in contexts]
-    last = max((i for i, value in enumerate(excess) if value <= 0), default=-1)
-    if last == -1:
-        return f"below {contexts[0]}"
-    if last == len(contexts) - 1:
-        return f"above {contexts[-1]}"
-    share = -excess[last] / (excess[last + 1] - excess[last])
-    return math.exp((1 - share) * math.log(contexts[last]) + share * math.log(contexts[last + 1]))
 
 
 def crossover_figure(transformer: Samples, other: Samples, name: str) -> Figure:

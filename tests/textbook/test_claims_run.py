@@ -1,5 +1,6 @@
 """A run of claims: valid, told in full, and the same however often it is interrupted."""
 
+import contextvars
 import json
 import os
 import shutil
@@ -14,9 +15,14 @@ from rich.console import Console
 import seqwise
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.errors import UserError
+from seqwise.report.html import escape
 from seqwise.textbook import CLAIMS
+from seqwise.textbook import run as claims_run
+from seqwise.textbook.claim import Experiment, Judged
 from seqwise.textbook.clause import UNRUN
-from seqwise.textbook.run import ClaimsRun
+from seqwise.textbook.comparing import FOLDER
+from seqwise.textbook.position import Position
+from seqwise.textbook.run import ClaimsRun, jobs_of, run_experiment
 
 CONTRACT = Path(os.environ.get("SEQWISE_DATA", "../shared/data")).parent / "contracts" / "claims.schema.json"
 TIMES = ("seconds", "environment")
@@ -44,7 +50,7 @@ def test_every_claim_is_told_and_only_the_one_that_was_asked_for_is_run(run):
     _, result = run
     assert [claim["id"] for claim in result["claims"]] == list(CLAIMS)
     assert {claim["id"] for claim in result["claims"] if claim["verdict"] != UNRUN} == {"position"}
-    assert len(result["table"]) == 10
+    assert len(result["table"]) == 11
     assert {row["feature"] for row in result["table"] if row["verdict"] != UNRUN} == {"Position tracking"}
 
 
@@ -53,8 +59,8 @@ def test_the_page_says_it(run):
     page = (folder / "claims.html").read_text()
     claim = next(claim for claim in result["claims"] if claim["id"] == "position")
     assert claim["summary"] in page
-    assert all(clause["statement"] in page for clause in claim["clauses"])
-    assert "Not run in this tier" in page
+    assert all(escape(clause["statement"]) in page for clause in claim["clauses"])
+    assert "Not run here" in page
 
 
 def test_again_it_only_reads(run):
@@ -115,3 +121,80 @@ def test_a_folder_of_another_tier_is_refused(run):
 def test_the_list_on_the_command_line():
     done = subprocess.run([sys.executable, "-m", "seqwise", "claims", "--list"], capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(CLAIMS)
+
+
+class Timed(Position):
+    """Five experiments in ten seconds."""
+
+    id = "timed"
+    clauses = ()
+    seconds = {"smoke": 10.0}  # noqa: RUF012
+    alone = True
+
+    def experiments(self, tier):
+        return [Experiment(part="wait", seed=seed) for seed in range(5)]
+
+    def run(self, experiment):
+        folder = FOLDER.get()
+        folder.mkdir()
+        (folder / "plan.json").write_text("half done")
+        return {"folder": str(folder)}
+
+    def judge(self, results):
+        return Judged([], (), "")
+
+
+Timed.__module__ = Position.__module__
+
+
+@pytest.fixture
+def timed(tmp_path, monkeypatch):
+    """A run of that claim alone, under a clock that shows a second more each time, in which experiments never end."""
+    monkeypatch.setattr(claims_run, "CLAIMS", {"timed": Timed})
+    ticks = []
+
+    class Endless:
+        def __init__(self, workers, entry):
+            assert workers == 1
+
+        def run(self, folder, jobs, on_tick):
+            ticks.append(0)
+            while on_tick(None):
+                ticks[-1] += 1
+
+    monkeypatch.setattr(claims_run, "LocalEngine", Endless)
+    seconds = iter(range(1_000))
+    return ClaimsRun(RunFolder(tmp_path / "run"), "smoke", ["timed"], 2, Console(quiet=True), "", lambda: next(seconds)), ticks
+
+
+def finish(run, job, seconds):
+    place = run.folder.trial(job["fingerprint"])
+    place.mkdir(parents=True)
+    (place / "record.json").write_text(json.dumps({"job": job, "seconds": seconds, "status": "ok", "result": {}}))
+
+
+def test_a_claim_keeps_its_budget_over_several_runs(timed):
+    run, ticks = timed
+    first, second, third, *_ = jobs_of(Timed(), "smoke")
+    run.execute()
+    assert ticks[-1] == 9
+    finish(run, first, 3.5)
+    run.execute()
+    assert ticks[-1] == 6
+    finish(run, second, 4.5)
+    killed = run.folder.trial(third["fingerprint"])
+    killed.mkdir()
+    (killed / "log.txt").write_text("as far as it came")
+    assert run.spent("timed") == 8.0
+    run.execute()
+    assert ticks[-1] == 1
+
+
+def test_an_experiment_has_a_folder_until_it_is_recorded(timed, monkeypatch):
+    run, _ = timed
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    job = jobs_of(Timed(), "smoke")[0]
+    place = run.folder.trial(job["fingerprint"])
+    contextvars.copy_context().run(run_experiment, str(run.folder.path), job, 1)
+    assert run.folder.record(job["fingerprint"])["result"] == {"folder": str(place / "run")}
+    assert not (place / "run").exists()

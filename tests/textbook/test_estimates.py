@@ -22,9 +22,15 @@ def test_too_few_values_have_no_interval():
 
 def test_pairs_take_away_what_seeds_share():
     seeds = np.random.default_rng(1).normal(0, 10, 8)
-    found = paired_difference(seeds + 1.0, seeds)
+    found = paired_difference(dict(enumerate(seeds + 1.0)), dict(enumerate(seeds)))
     assert found.value == pytest.approx(1.0)
     assert found.high - found.low < 1e-6
+
+
+def test_pairs_are_of_one_seed_though_some_are_missing():
+    found = paired_difference({0: 1.0, 2: 5.0, 3: 9.0}, {3: 8.0, 0: 0.0, 1: 7.0})
+    assert (found.value, found.samples) == (1.0, 2)
+    assert paired_difference({0: 1.0}, {1: 1.0}).value is None
 
 
 def test_a_ratio_of_equal_times_covers_one():

@@ -1,6 +1,7 @@
 """Several machines taken together."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +51,28 @@ def test_the_interval_of_machines_that_differ_covers_their_mean():
         found = pool([Estimate(v, v - 0.196, v + 0.196) for v in seen]).estimate
         covered += found.low <= 1.0 <= found.high
     assert 0.91 <= covered / 400 <= 0.99
+
+
+def test_few_seeds_weigh_as_much_as_their_spread_says():
+    """An interval of three seeds is 4.3, not 2, standard errors to each side."""
+    wide = Estimate(0.0, -4.303, 4.303, 3)
+    found = pool([wide, Estimate(3.0, 3 - 1.96, 3 + 1.96)])
+    assert found.estimate.value == pytest.approx(1.5, abs=0.01)
+
+
+def test_results_of_two_tiers_are_not_pooled(tmp_path):
+    files = [told(tmp_path, "laptop", 0.6), told(tmp_path, "server", 3.0)]
+    Path(files[1]).write_text(Path(files[1]).read_text().replace('"tier": "smoke"', '"tier": "long"'))
+    with pytest.raises(UserError, match="of the tiers long and smoke"):
+        merged(files)
+
+
+def test_machines_of_one_name_are_told_apart(tmp_path):
+    (tmp_path / "other").mkdir()
+    result = merged([told(tmp_path, "laptop", 0.6), told(tmp_path / "other", "laptop", 3.0)])
+    claim = next(claim for claim in result["claims"] if claim["id"] == "training-speed")
+    assert list(claim["clauses"][1]["by_machine"]) == ["laptop (1)", "laptop (2)"]
+    assert claim["clauses"][1]["reverses"]
 
 
 def test_one_machine_stays_as_it_is_and_none_is_none():

@@ -110,7 +110,9 @@ class Claim(abc.ABC):
         """The claim's entry in ``claims.json``; ``results`` None where it was not run."""
         judged = self.judge(results) if results is not None else Judged([None] * len(self.clauses), (), UNRUN)
         clauses = [clause.told(estimate) for clause, estimate in zip(self.clauses, judged.estimates, strict=True)]
-        verdict = verdict_of([clause["verdict"] for clause in clauses]) if results is not None else UNRUN
+        verdict = verdict_of([clause["verdict"] for clause in clauses if not clause["control"]])
+        if verdict == UNRUN and results is not None:
+            verdict = "undecided"
         return {
             "id": self.id,
             "source": self.source,
@@ -126,11 +128,16 @@ class Claim(abc.ABC):
         }
 
 
-def values_of(results: Sequence[Result], part: str, key: str, **settings: Any) -> list[float]:
-    """One number of every result of a part whose settings agree, by seed."""
-    found = [
-        (experiment.seed, result[key])
+def by_seed(results: Sequence[Result], part: str, key: str, **settings: Any) -> dict[int, Any]:
+    """One value of every result of a part whose settings agree, by seed, in order."""
+    found = {
+        experiment.seed: result[key]
         for experiment, result in results
         if experiment.part == part and all(experiment.settings.get(name) == value for name, value in settings.items())
-    ]
-    return [value for _, value in sorted(found, key=lambda pair: pair[0])]
+    }
+    return dict(sorted(found.items()))
+
+
+def values_of(results: Sequence[Result], part: str, key: str, **settings: Any) -> list[Any]:
+    """The values of :func:`by_seed` alone."""
+    return list(by_seed(results, part, key, **settings).values())

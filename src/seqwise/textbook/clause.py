@@ -20,12 +20,14 @@ class Estimate:
 
     Args:
         samples: seeds, or whatever the interval is over.
+        why: why there is no interval, where one would be expected.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     samples: int = 1
+    why: str = ""
 
     @property
     def ci95(self) -> list[float] | None:
@@ -44,6 +46,7 @@ class Clause(Config):
         threshold: a number, or for "within" the two ends of a range.
         direction: on which side of the threshold the statement holds.
         pilot_seen: whether a figure of a pilot was known when the threshold was set.
+        control: a check, or a fact beside the claim, that has no say in its verdict.
         untestable: why nothing can be measured here; empty where something can.
     """
 
@@ -54,6 +57,7 @@ class Clause(Config):
     threshold: float | tuple[float, float]
     direction: str = "above"
     pilot_seen: bool = False
+    control: bool = False
     untestable: str = ""
 
     def __post_init__(self) -> None:
@@ -105,6 +109,7 @@ class Clause(Config):
             "value": shown.value,
             "ci95": shown.ci95,
             "samples": shown.samples,
+            "why": shown.why,
             "verdict": self.judge(estimate),
             "rule_sha256": self.rule_sha256,
         }

@@ -1,6 +1,6 @@
 """From values of several seeds to numbers with intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ def exactly(value: float) -> Estimate:
     return Estimate(float(value))
 
 
-def mean_of(values: Sequence[float]) -> Estimate:
+def mean_of(values: Sequence[float] | Mapping[int, float]) -> Estimate:
     """Mean and 95 % t interval over seeds; no interval for fewer than three, no value for none."""
-    array = np.asarray(values, float)
+    array = np.array(list(values.values() if isinstance(values, Mapping) else values), float)
     if not len(array):
         return UNKNOWN
     if len(array) < 3:
@@ -29,10 +29,9 @@ def mean_of(values: Sequence[float]) -> Estimate:
     return Estimate(*interval(array), len(array))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """Mean of first - second over the seeds that both have, in order; no value where one has none."""
-    count = min(len(first), len(second))
-    return mean_of(np.asarray(first[:count], float) - np.asarray(second[:count], float))
+def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Estimate:
+    """Mean of first - second over the seeds that both have; no value where there is none."""
+    return mean_of([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
 
 
 def ratio_of_medians(first: Sequence[float], second: Sequence[float], *, rng: np.random.Generator) -> Estimate:

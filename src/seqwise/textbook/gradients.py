@@ -23,8 +23,13 @@ def log_norms(layer: Layer, x: Tensor, direction: Tensor) -> np.ndarray:
     return x.grad.norm(dim=-1).mean(0).flip(0).double().clamp_min(1e-300).log().numpy()
 
 
-def slopes_in_training(model: SeqwiseConfig, probe: ProbeConfig, seed: int, first: int, last: int) -> dict[str, float]:
-    """Slope of ln |d loss/d x_{T-k}| over k while a model learns a probe with channels, by step; one thread."""
+def slopes_in_training(
+    model: SeqwiseConfig, probe: ProbeConfig, seed: int, first: int, last: int
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Slope of ln |d loss/d x_{T-k}| over k while a model learns a probe with channels, and its error on validation; by step.
+
+    One thread. None where training has diverged.
+    """
     task, found = probe.built(), {}
     settings = fitted(model, task, probe.farthest)
     with one_thread(), torch.random.fork_rng(devices=[]):
@@ -36,10 +41,11 @@ def slopes_in_training(model: SeqwiseConfig, probe: ProbeConfig, seed: int, firs
             x = inputs.clone().requires_grad_()
             (gradient,) = torch.autograd.grad(loss_of(network(x, targets), asked(targets)), x)
             norms = gradient.norm(dim=-1).mean(0).flip(0).double().clamp_min(1e-300).log().numpy()
-            found[str(step)] = slope(norms, first, last)
+            found[str(step)] = slope(norms, first, last) if np.isfinite(norms).all() else None
 
-        train(network, task, probe, seed, watch)
-    return found
+        curve, _ = train(network, task, probe, seed, watch)
+    errors = {str(point["step"]): point[task.score] if math.isfinite(point[task.score]) else None for point in curve}
+    return found, errors
 
 
 def slope(values: np.ndarray, first: int, last: int) -> float:
@@ -75,13 +81,20 @@ def linear_path_slope(rho: float, seed: int, width: int = 32, steps: int = 40) -
     return slope(np.array(norms), 0, steps - 1)
 
 
-def recurrent(kind: str, width: int, *, bias: float | None = None) -> Layer:
-    """A layer of torch.nn with torch's own initialisation; ``bias`` sets the forget gate's."""
+def recurrent(kind: str, width: int, *, bias: float | None = None, rho: float | None = None) -> Layer:
+    """A layer of torch.nn with torch's own initialisation, uniform in +-1/sqrt(width).
+
+    Args:
+        bias: of the forget gate.
+        rho: the recurrent matrix is orthogonal times rho.
+    """
     layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](width, width, batch_first=True)
     if bias is not None:
         with torch.no_grad():
             layer.bias_ih_l0[width : 2 * width] = bias
             layer.bias_hh_l0[width : 2 * width] = 0.0
+    if rho is not None:
+        nn.init.orthogonal_(layer.weight_hh_l0, gain=rho)
     return lambda x: layer(x)[0]
 
 

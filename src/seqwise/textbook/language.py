@@ -16,12 +16,21 @@ from seqwise.data.demos import docs
 from seqwise.models.accounting import count_parameters
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
+from seqwise.textbook.probed import EVERY_RATE
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
 
 BYTES = 256
-SCORED, ASKED = 64, 512
+SCORED, ASKED = 128, 4_096
 """Windows of held-out text that a score is of, and bytes that a score by context is of."""
+PIECE = 1_024
+"""Bytes of running text that a share of the text is made of."""
+TRIED = 0.2
+"""Share of a training after which the learning rate is chosen; before the schedule's decay, so that the kept one goes on from there."""
+WARMUP, DECAY = 0.05, 0.3
+"""Shares of a training with a rising and with a falling learning rate."""
+TRAINING, VALIDATION, TEST = range(3)
+"""Streams of random numbers: the same for every model of a seed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,8 +40,11 @@ class LanguageRun(Config):
     Args:
         size: parameters without embeddings.
         window, batch: bytes of a window, windows of a step.
-        settings: of the model's configuration, besides its size: ``{"body": "classic"}``.
-        share: of the text that is trained on.
+        seconds: of the processor, which end the training in place of the steps.
+        rates: peak learning rates, of which the best on validation, after a fifth of the training, is kept.
+        share: of the text to train on.
+        contexts: bytes before a byte, for each of which it is scored what knowing no more costs.
+        settings: of the model's configuration, besides its size: ``{"forget_bias": 0.0}``.
     """
 
     model: str
@@ -41,21 +53,29 @@ class LanguageRun(Config):
     window: int = 128
     batch: int = 16
     steps: int = 300
-    learning_rate: float = 3e-3
+    seconds: float | None = None
+    rates: tuple[float, ...] = EVERY_RATE
     seed: int = 0
     share: float = 1.0
     contexts: tuple[int, ...] = ()
-    """Bytes before a byte, for each of which it is scored what knowing no more costs."""
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @functools.cache
-def text() -> tuple[np.ndarray, np.ndarray]:
-    """Training and held-out bytes: the last tenth of every document is held out."""
+def text() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bytes for training, validation and test: the first nine tenths of every document, a twentieth and a twentieth."""
     documents = [np.frombuffer(document.encode(), np.uint8) for document in docs().columns["text"]]
-    cuts = [len(document) * 9 // 10 for document in documents]
-    train = np.concatenate([document[:cut] for document, cut in zip(documents, cuts, strict=True)])
-    return train, np.concatenate([document[cut:] for document, cut in zip(documents, cuts, strict=True)])
+
+    def part(first: float, last: float) -> np.ndarray:
+        return np.concatenate([document[int(first * len(document)) : int(last * len(document))] for document in documents])
+
+    return part(0.0, 0.9), part(0.9, 0.95), part(0.95, 1.0)
+
+
+def thinned(data: np.ndarray, share: float) -> np.ndarray:
+    """Pieces of it, evenly spaced, so that none of its topics are left out more than others."""
+    pieces = data[: len(data) // PIECE * PIECE].reshape(-1, PIECE)
+    return pieces[np.linspace(0, len(pieces) - 1, max(1, round(share * len(pieces)))).astype(int)].ravel()
 
 
 def config_of(run: LanguageRun) -> SeqwiseConfig:
@@ -72,50 +92,107 @@ def windows(data: np.ndarray, starts: np.ndarray, length: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([data[start : start + length + 1] for start in starts]).astype(np.int64))
 
 
-def train(run: LanguageRun) -> dict[str, Any]:
-    """Bits per byte on held-out text, by place in the window too, parameters and seconds; one thread, a pure function but for these."""
-    whole, held_out = text()
-    data, rng = whole[: max(int(run.share * len(whole)), 2 * run.window)], np.random.default_rng([run.seed, 1])
-    torch.manual_seed(run.seed)
-    model = SeqwiseForCausalLM(config_of(run)).train()
-    optimizer, begun = build_optimizer(model, learning_rate=run.learning_rate, weight_decay=0.1), time.perf_counter()
-    for step in range(run.steps):
-        factor = learning_rate_factor(step, steps=run.steps, warmup=0.05, decay=0.3)
-        for group in optimizer.param_groups:
-            group["lr"] = run.learning_rate * factor
-        rows = windows(data, rng.integers(0, len(data) - run.window - 1, run.batch), run.window)
-        loss = model(input_ids=rows[:, :-1], shift_labels=rows[:, 1:], labels=rows[:, 1:]).loss
+class Training:
+    """A model that learns with one learning rate; a pure function of both but for seconds, one thread."""
+
+    def __init__(self, run: LanguageRun, rate: float):
+        torch.manual_seed(run.seed)
+        self.run, self.rate = run, rate
+        self.model = SeqwiseForCausalLM(config_of(run))
+        self.optimizer = build_optimizer(self.model, learning_rate=rate, weight_decay=0.1)
+        self.rng, self.steps, self.seconds, self.diverged = np.random.default_rng([run.seed, TRAINING]), 0, 0.0, False
+
+    @property
+    def done(self) -> float:
+        """Share of the steps, or of the seconds."""
+        return self.steps / self.run.steps if self.run.seconds is None else self.seconds / self.run.seconds
+
+    def until(self, share: float, data: np.ndarray) -> None:
+        """Go on until so much is done, or the loss is no number."""
+        self.model.train()
+        while self.done < share and not self.diverged:
+            begun = time.process_time()
+            self.diverged = not math.isfinite(self._step(data))
+            self.steps += 1
+            self.seconds += time.process_time() - begun
+
+    def _step(self, data: np.ndarray) -> float:
+        run = self.run
+        factor = learning_rate_factor(self.done * run.steps, steps=run.steps, warmup=WARMUP, decay=DECAY)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * factor
+        rows = windows(data, self.rng.integers(0, len(data) - run.window, run.batch), run.window)
+        loss = self.model(input_ids=rows[:, :-1], shift_labels=rows[:, 1:], labels=rows[:, 1:]).loss
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-    seconds, places = time.perf_counter() - begun, by_place(model.eval(), held_out, run.window)
-    parameters = count_parameters(model.config, vocabulary_head=True).non_embedding
-    known = {str(n): by_context(model, held_out, n, max(run.contexts)) for n in run.contexts}
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return float(loss.detach())
+
+    def score(self, validation: np.ndarray) -> float:
+        """Bits per byte, infinite where it diverged."""
+        bits = by_place(self.model.eval(), validation, self.run.window, np.random.default_rng([self.run.seed, VALIDATION])).mean()
+        return float(bits) if not self.diverged and math.isfinite(bits) else math.inf
+
+
+def train(run: LanguageRun) -> dict[str, Any]:
+    """Bits per byte of held-out text, by place in the window and by context too, of the learning rate that did best on validation.
+
+    The windows of held-out text are drawn anew for every seed and are the same for every model, so that what differs between seeds
+    differs by the text, too. A model that diverged counts as one that knows how often each byte comes in the training part, and no more.
+
+    Returns:
+        JSON-ready: ``status`` (``"ok"`` or ``"diverged"``), ``bits_per_byte``, ``by_place``, ``by_context``, ``parameters``, ``rate``,
+        ``steps`` and ``seconds`` of the processor in the training that was kept.
+    """
+    whole, validation, test = text()
+    data = thinned(whole, run.share)
+    trainings = [Training(run, rate) for rate in run.rates]
+    for one in trainings:
+        one.until(TRIED, data)
+    kept = min(trainings, key=lambda one: one.score(validation))
+    kept.until(1.0, data)
+    rng = np.random.default_rng([run.seed, TEST])
+    places = by_place(kept.model.eval(), test, run.window, rng)
+    ends = rng.integers(max(run.contexts, default=0), len(test) - 1, ASKED)
+    contexts = {str(n): by_context(kept.model, test, ends, n) for n in run.contexts}
+    diverged = kept.diverged or not np.isfinite([*places, *contexts.values()]).all()
+    if diverged:
+        trivial = frequencies_only(data, test)
+        places, contexts = np.full(run.window, trivial), dict.fromkeys(contexts, trivial)
     return {
+        "status": "diverged" if diverged else "ok",
         "bits_per_byte": float(places.mean()),
         "by_place": places.tolist(),
-        "by_context": known,
-        "parameters": parameters,
-        "seconds": seconds,
+        "by_context": contexts,
+        "parameters": count_parameters(kept.model.config, vocabulary_head=True).non_embedding,
+        "rate": kept.rate,
+        "steps": kept.steps,
+        "seconds": kept.seconds,
     }
 
 
+def frequencies_only(data: np.ndarray, test: np.ndarray) -> float:
+    """Bits per byte of a model that knows the frequencies of the bytes and nothing else; one is added to each count (Laplace)."""
+    counts = np.bincount(data, minlength=BYTES) + 1
+    return float(-np.log2(counts / counts.sum())[test].mean())
+
+
 @torch.inference_mode()
-def by_place(model: SeqwiseForCausalLM, held_out: np.ndarray, window: int) -> np.ndarray:
-    """Bits per byte at every place of a window (window,), mean over windows that are evenly spaced."""
-    rows = windows(held_out, np.linspace(0, len(held_out) - window - 1, SCORED).astype(int), window)
+def by_place(model: SeqwiseForCausalLM, held_out: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:
+    """Bits per byte at every place of a window (window,), mean over windows drawn at random."""
+    rows = windows(held_out, rng.integers(0, len(held_out) - window, SCORED), window)
     logits = model(rows[:, :-1], use_cache=False).logits
     losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none")
     return losses.view(SCORED, window).mean(0).double().numpy() / math.log(2)
 
 
 @torch.inference_mode()
-def by_context(model: SeqwiseForCausalLM, held_out: np.ndarray, context: int, longest: int) -> float:
-    """Bits for a byte when only ``context`` bytes before it are shown; the same bytes are asked whatever the context."""
-    ends, total = np.linspace(longest, len(held_out) - 2, ASKED).astype(int), 0.0
-    for start in range(0, ASKED, SCORED):
+def by_context(model: SeqwiseForCausalLM, held_out: np.ndarray, ends: np.ndarray, context: int) -> float:
+    """Bits for the bytes after ``ends`` (N,) when only ``context`` bytes, the last of them there, are shown."""
+    total = 0.0
+    for start in range(0, len(ends), SCORED):
         rows = windows(held_out, ends[start : start + SCORED] - context + 1, context)
         logits = model(rows[:, :-1], use_cache=False, logits_to_keep=1).logits[:, -1]
         total += float(torch.nn.functional.cross_entropy(logits, rows[:, -1], reduction="sum"))
-    return total / ASKED / math.log(2)
+    return total / len(ends) / math.log(2)

@@ -1,34 +1,45 @@
 """Long dependencies: two tasks in which what matters stands far back, and how many trainings of each family solve them."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import stats
 
-from seqwise.models.config import SeqwiseConfig
+from seqwise.models.config import POSITIONS
 from seqwise.report import numbers
 from seqwise.report.document import Block
 from seqwise.report.svg import Axis
+from seqwise.tasks.probes import PROBES
 from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference, share_of
 from seqwise.textbook.pictures import FAMILIES, averaged, lines
-from seqwise.textbook.probed import EVERY_RATE, best_rate, by_rate, fair_chance, model, score, unless_untrained
+from seqwise.textbook.probed import EVERY_RATE, Runs, best, best_rate, by_rate, fair_chance, score, sized, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
-MODELS: Mapping[str, SeqwiseConfig] = {
-    "rnn": model("rnn", body="classic"),
-    "lstm": model("lstm", body="classic"),
-    "transformer": model("attention", layers=2),
+CODES = {"transformer": POSITIONS[0]} | {f"transformer, {code}": code for code in POSITIONS[1:]}
+"""Transformers, and how each is told of places."""
+MODELS: Mapping[str, Mapping[str, Any]] = {
+    "rnn": {"mixer": "rnn", "body": "classic"},
+    "lstm": {"mixer": "lstm", "body": "classic"},
+    "lstm, forget bias 0": {"mixer": "lstm", "body": "classic", "forget_bias": 0.0},
+    **{name: {"mixer": "attention", "layers": 2, "position_embedding": code} for name, code in CODES.items()},
 }
-LENGTHS = {"standard": {"adding": (100,), "copying": (50,)}, "long": {"adding": (50, 100, 200, 400), "copying": (20, 50, 100, 200)}}
-STEPS = {"standard": 1_500, "long": 5_000}
-SEEDS = {"standard": 3, "long": 6}
-RATES = {"standard": (3e-3,), "long": EVERY_RATE}
-SOLVED = {"adding": 0.01, "copying": 0.99}
 FAR = {"adding": 100, "copying": 50}
 """Numbers to add two of, and blanks to remember ten symbols over, that the clauses are about."""
-BATCH = 32
+OTHERS = {"standard": {}, "long": {"adding": (50, 200), "copying": (20, 100, 200)}}
+"""Lengths for the pictures."""
+STEPS, ELSEWHERE = {"standard": 1_000, "long": 10_000}, 3_000
+"""Of what the clauses are about, and at the other lengths."""
+SEEDS = {"standard": 4, "long": 6}
+RATES = {"standard": EVERY_RATE[1:2], "long": EVERY_RATE}
+SIGN = {"adding": -1, "copying": 1}
+BATCH, EVERY = 32, 50
+"""Examples a step, and steps between two scores on validation."""
+QUANTITIES = {"adding": ("squared error", ""), "copying": ("accuracy of repeated symbols", "share")}
+MOST, REPEATED, UNABLE = 0.5, 0.9, 0.5
 
 
 class LongDependencies(Claim):
@@ -39,15 +50,16 @@ class LongDependencies(Claim):
         Clause(
             statement=f"RNNs do not learn to add two numbers that lie {FAR['adding'] // 2} places back in the mean",
             scope="this data",
-            effect=f"share of trainings with an error below 0.01, length {FAR['adding']}",
+            effect=f"share of trainings that come to an error of 0.01, length {FAR['adding']}",
             unit="share",
-            threshold=0.5,
+            threshold=MOST,
             direction="below",
+            pilot_seen=True,
         ),
         Clause(
             statement="LSTMs come nearer to it than RNNs",
             scope="this data",
-            effect=f"ln of the squared error, RNN less LSTM, length {FAR['adding']}",
+            effect=f"ln of the squared error, RNN less LSTM, length {FAR['adding']}, if one of them halves the error of no memory",
             unit="",
             threshold=0.0,
             pilot_seen=True,
@@ -55,25 +67,26 @@ class LongDependencies(Claim):
         Clause(
             statement="Transformers learn it",
             scope="this data",
-            effect=f"share of trainings with an error below 0.01, length {FAR['adding']}",
+            effect=f"share of trainings that come to an error of 0.01, length {FAR['adding']}, position code best on validation",
             unit="share",
-            threshold=0.5,
+            threshold=MOST,
+            pilot_seen=True,
         ),
         Clause(
             statement=f"LSTMs do not repeat ten symbols after {FAR['copying']} blanks",
             scope="this data",
             effect="accuracy of the symbols",
             unit="share",
-            threshold=0.5,
+            threshold=UNABLE,
             direction="below",
             pilot_seen=True,
         ),
         Clause(
             statement="Transformers do",
             scope="this data",
-            effect="accuracy of the symbols",
+            effect="accuracy of the symbols, position code best on validation",
             unit="share",
-            threshold=0.9,
+            threshold=REPEATED,
             pilot_seen=True,
         ),
     )
@@ -81,21 +94,27 @@ class LongDependencies(Claim):
         Published(
             value="adding, length 600: LSTM 0.164, GRU 5.3e-5, RNN 0.177, TCN 5.8e-5 (who says 1: 1/6)",
             source="Bai et al. 2018, arXiv:1803.01271",
+            read=False,
         ),
         Published(
             value="copy memory, 1,000 blanks: LSTM 0.0204, RNN 0.0202, GRU 0.0197 (no memory: 0.0204), TCN 3.5e-5",
             source="Bai et al. 2018, arXiv:1803.01271",
+            read=False,
+        ),
+        Published(
+            value="two layers of attention copy strings of exponential length, models with a state of fixed size cannot",
+            source="Jelassi et al. 2024, arXiv:2402.01032",
         ),
     )
-    seconds: ClassVar = {"standard": 360.0, "long": 14_400.0}
+    seconds: ClassVar = {"standard": 360.0, "long": 50_000.0}
 
     def experiments(self, tier: str) -> Iterable[Experiment]:
+        far = [(probe, length, name, STEPS[tier]) for probe, length in FAR.items() for name in (MODELS if tier == "long" else FAMILIES)]
+        others = [(probe, length, name, ELSEWHERE) for probe, at in OTHERS[tier].items() for length in at for name in FAMILIES]
         return [
-            Experiment(part=probe, settings={"model": name, "length": length, "steps": STEPS[tier], "rate": rate}, seed=seed)
+            Experiment(part=probe, settings={"model": name, "length": length, "steps": steps, "rate": rate}, seed=seed)
             for seed in range(SEEDS[tier])
-            for probe, lengths in LENGTHS[tier].items()
-            for length in lengths
-            for name in MODELS
+            for probe, length, name, steps in (*far, *others)
             for rate in RATES[tier]
         ]
 
@@ -110,87 +129,159 @@ class LongDependencies(Claim):
             batch_size=BATCH,
             examples=256,
             learning_rate=settings["rate"],
-            evaluate_every=max(1, settings["steps"] // 20),
+            evaluate_every=EVERY,
             stop_when_solved=True,
         )
-        return score(probe, MODELS[settings["model"]], experiment.seed)
+        return score(probe, sized(probe=probe, **MODELS[settings["model"]]), experiment.seed)
 
     def judge(self, results: Sequence[Result]) -> Judged:
-        adding = {name: _scores(results, "adding", name, FAR["adding"]) for name in MODELS}
-        copying = {name: _scores(results, "copying", name, FAR["copying"]) for name in MODELS}
-        logs = {name: np.log(values) for name, values in adding.items()}
-        solved = {name: share_of(sum(value < 0.01 for value in values), len(values)) for name, values in adding.items()}
-        guarded = lambda probe, name, estimate: unless_untrained(  # noqa: E731
-            estimate, _able(probe, estimate), _fair(results, probe, name)
+        adding, copying = (_runs(results, probe, length) for probe, length in FAR.items())
+        sums, copies = _best(adding, "adding"), _best(copying, "copying")
+        adder, copier = (best(_of(CODES, rows), sign=SIGN[probe]) for probe, rows in (("adding", sums), ("copying", copies)))
+        errors, right = (
+            {name: _scored(rows, probe) for name, rows in found.items()} for probe, found in (("adding", sums), ("copying", copies))
         )
         estimates = [
-            guarded("adding", "rnn", solved["rnn"]),
-            paired_difference(logs["rnn"], logs["lstm"]),
-            guarded("adding", "transformer", solved["transformer"]),
-            guarded("copying", "lstm", mean_of(copying["lstm"])),
-            guarded("copying", "transformer", mean_of(copying["transformer"])),
+            _guarded(adding, "rnn", _solved(sums.get("rnn", {})), MOST),
+            _nearer(errors.get("rnn", {}), errors.get("lstm", {})),
+            _guarded(adding, adder, _solved(sums.get(adder, {})), MOST),
+            _guarded(copying, "lstm", mean_of(right.get("lstm", {})), UNABLE),
+            _guarded(copying, copier, mean_of(right.get(copier, {})), REPEATED),
         ]
-        measured = [
-            Measured(
-                model=name, quantity=quantity, unit=unit, estimate=mean_of(_scores(results, probe, name, length)), at={"length": length}
-            )
-            for probe, quantity, unit in (("adding", "squared error", ""), ("copying", "accuracy of repeated symbols", "share"))
-            for length in sorted({experiment.settings["length"] for experiment, _ in results if experiment.part == probe})
-            for name in MODELS
-        ]
-        measured += _steps_to_solve(results)
-        measured.append(
-            Measured(model="who always says 1", quantity="squared error", unit="", estimate=exactly(1 / 6), at={"length": "any"})
-        )
-        if not all(adding.values()) or not all(copying.values()):
+        measured = _measured(results)
+        if not {"rnn", "lstm", adder} <= errors.keys() or not {"rnn", "lstm", copier} <= right.keys():
             return Judged(estimates, measured, f"{len(measured)} measurements, not of every family")
-        error = {name: float(np.mean(values)) for name, values in adding.items()}
-        right = {name: 100 * float(np.mean(values)) for name, values in copying.items()}
+        adders, copiers = ({"rnn": "rnn", "lstm": "lstm", "transformer": name} for name in (adder, copier))
+        told = {}
+        for family, name in adders.items():
+            count, error = sum(row["solved_at"] is not None for row in sums[name].values()), mean_of(errors[name]).value
+            told[family] = f"{count} of {len(sums[name])} (squared error {error:.3f})"
+        share = {family: 100 * mean_of(right[name]).value for family, name in copiers.items()}
         summary = (
-            f"Two of {FAR['adding']} numbers are added with a squared error of {error['rnn']:.3f} (RNN), {error['lstm']:.3f} (LSTM) and"
-            f" {error['transformer']:.3f} (Transformer), 0.167 being no memory; ten symbols are repeated after {FAR['copying']} blanks to"
-            f" {right['rnn']:.0f}, {right['lstm']:.0f} and {right['transformer']:.0f} %."
+            f"Trainings that learn to add two of {FAR['adding']} numbers: RNN {told['rnn']}, LSTM {told['lstm']},"
+            f" Transformer {told['transformer']},"
+            f" an error of 0.167 being no memory; ten symbols are repeated after {FAR['copying']} blanks to {share['rnn']:.0f},"
+            f" {share['lstm']:.0f} and {share['transformer']:.0f} %, chance being 12.5 %."
         )
-        cells = {name: f"adding over {FAR['adding']}: {error[name]:.3f}; copying {right[name]:.0f} %" for name in MODELS}
+        cells = {family: f"adding over {FAR['adding']}: {told[family]}; copying {share[family]:.0f} %" for family in FAMILIES}
         return Judged(estimates, measured, summary, {"Long dependencies": cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Scores by length, where several were measured."""
-        figures = []
-        for probe, axis in (("adding", "squared error"), ("copying", "accuracy")):
-            lengths = sorted({experiment.settings["length"] for experiment, _ in results if experiment.part == probe})
-            found = {name: averaged({n: _scores(results, probe, name, n) for n in lengths}) for name in MODELS}
-            axes = Axis("length", numbers.count, log=True), Axis(axis, numbers.number)
-            figures += lines(f"{probe.capitalize()}, by length", found, FAMILIES, axes) if len(lengths) > 1 else ()
-        return tuple(figures)
+        figures: tuple[Block, ...] = ()
+        for probe, (quantity, _) in QUANTITIES.items():
+            found: dict[str, dict[float, list[float]]] = {name: {} for name in FAMILIES}
+            for length in _lengths(results, probe):
+                for name, rows in _of(FAMILIES, _best(_runs(results, probe, length), probe)).items():
+                    found[name][length] = list(_scored(rows, probe).values())
+            if len(_lengths(results, probe)) > 1:
+                axes = Axis("length", numbers.count, log=True), Axis(quantity, numbers.number)
+                drawn = {name: averaged(rows) for name, rows in found.items()}
+                figures += lines(f"{numbers.capital(probe)}, by length", drawn, FAMILIES, axes)
+        return figures
 
 
-def _scores(results: Sequence[Result], probe: str, name: str, length: int) -> list[float]:
-    """Test scores by seed, of the learning rate that did best on validation; what diverged counts as no memory."""
-    fallback = 1 / 6 if probe == "adding" else 0.0
-    return [row["by_length"].get(str(length), fallback) for row in _best(results, probe, name, length)]
+def half_solved(shares: Mapping[int, float]) -> tuple[float, str]:
+    """T50, the length at which half of the trainings solve a task: where the share falls below a half, linear in ln length between two.
+
+    Args:
+        shares: of trainings that solve it, by length.
+
+    Returns:
+        The length, and how it is known: "between two", or the last or first length measured as a bound, "at least" or "at most".
+    """
+    for (shorter, more), (longer, less) in itertools.pairwise(sorted(shares.items())):
+        if more >= 0.5 > less:
+            return shorter * (longer / shorter) ** ((more - 0.5) / (more - less)), "between two"
+    return (max(shares), "at least") if shares[min(shares)] >= 0.5 else (min(shares), "at most")
 
 
-def _best(results: Sequence[Result], probe: str, name: str, length: int) -> list[dict[str, Any]]:
-    return best_rate(by_rate(results, probe, model=name, length=length), sign=-1 if probe == "adding" else 1)
+def median_steps(sample: stats.CensoredData) -> float | None:
+    """The Kaplan-Meier median of the steps until a task is solved; None where fewer than half solve it."""
+    curve = stats.ecdf(sample).sf
+    reached = curve.quantiles[curve.probabilities <= 0.5]
+    return float(reached[0]) if len(reached) else None
 
 
-def _fair(results: Sequence[Result], probe: str, name: str) -> bool:
-    every = {model: by_rate(results, probe, model=model, length=FAR[probe]) for model in MODELS}
-    return fair_chance(every[name], every.values())
+def log_rank(first: stats.CensoredData, second: stats.CensoredData) -> float | None:
+    """The p value of equal steps until solved (Mantel 1966); None where nothing tells them apart."""
+    with np.errstate(all="ignore"):
+        p = float(stats.logrank(first, second).pvalue)
+    return p if np.isfinite(p) else None
 
 
-def _steps_to_solve(results: Sequence[Result]) -> list[Measured]:
-    """Mean steps until solved, of the best rate; who has not solved it counts with all steps, so that the mean is a lower bound then."""
-    found = []
-    for probe, length, name in sorted({(e.part, e.settings["length"], e.settings["model"]) for e, _ in results}):
-        rows = _best(results, probe, name, length)
-        open_, steps = sum(row["solved_at"] is None for row in rows), [row["solved_at"] or row["steps"] for row in rows]
-        at = {"length": length, "unsolved": f"{open_} of {len(rows)}"}
-        found.append(Measured(model=name, quantity=f"steps until {probe} is solved", unit="steps", estimate=mean_of(steps), at=at))
+def steps_of(rows: Mapping[int, Mapping[str, Any]]) -> stats.CensoredData:
+    """Steps until solved; of who has not solved it more than were planned."""
+    solved = [row["solved_at"] for row in rows.values() if row["solved_at"] is not None]
+    return stats.CensoredData(uncensored=solved, right=[row["planned"] for row in rows.values() if row["solved_at"] is None])
+
+
+def _of(names: Iterable[str], found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in names if name in found}
+
+
+def _lengths(results: Sequence[Result], probe: str) -> list[int]:
+    return sorted({experiment.settings["length"] for experiment, _ in results if experiment.part == probe})
+
+
+def _runs(results: Sequence[Result], probe: str, length: int) -> dict[str, Runs]:
+    return {name: runs for name in MODELS if (runs := by_rate(results, probe, model=name, length=length))}
+
+
+def _best(runs: Mapping[str, Runs], probe: str) -> dict[str, dict[int, dict[str, Any]]]:
+    return {name: best_rate(found, sign=SIGN[probe]) for name, found in runs.items()}
+
+
+def _scored(rows: Mapping[int, Mapping[str, Any]], probe: str) -> dict[int, float]:
+    """Scores on the test examples, by seed: each run has one length."""
+    return {seed: next(iter(row["by_length"].values()), PROBES[probe]().chance(FAR[probe])) for seed, row in rows.items()}
+
+
+def _solved(rows: Mapping[int, Mapping[str, Any]]) -> Estimate:
+    return share_of(sum(row["solved_at"] is not None for row in rows.values()), len(rows))
+
+
+def _nearer(rnn: Mapping[int, float], lstm: Mapping[int, float]) -> Estimate:
+    """Difference of ln errors; between two that have learned nothing it says nothing."""
+    estimate = paired_difference(*({seed: float(np.log(error)) for seed, error in errors.items()} for errors in (rnn, lstm)))
+    half = PROBES["adding"]().chance(FAR["adding"]) / 2
+    if estimate.value is None or any(mean_of(errors).value < half for errors in (rnn, lstm)):
+        return estimate
+    return Estimate(estimate.value, samples=estimate.samples, why="untrained: neither has halved the error of no memory")
+
+
+def _guarded(runs: Mapping[str, Runs], name: str | None, estimate: Estimate, threshold: float) -> Estimate:
+    """Untrained, not unable, unless every rate, every position code of a Transformer, and enough steps were tried."""
+    fair = all(fair_chance(runs.get(other, {}), runs.values()) for other in (CODES if name in CODES else (name,)))
+    return unless_untrained(estimate, threshold, fair)
+
+
+def _measured(results: Sequence[Result]) -> list[Measured]:
+    found = [Measured(model="who always says 1", quantity="squared error", unit="", estimate=exactly(1 / 6), at={"length": "any"})]
+    for probe, (quantity, unit) in QUANTITIES.items():
+        shares: dict[str, dict[int, float]] = {}
+        for length in _lengths(results, probe):
+            models, at = _best(_runs(results, probe, length), probe), {"length": length}
+            for name, rows in models.items():
+                solved, size = _solved(rows), next(iter(rows.values()))["parameters"]
+                shares.setdefault(name, {})[length] = solved.value
+                median = median_steps(steps_of(rows))
+                told = {
+                    (quantity, unit): mean_of(_scored(rows, probe)),
+                    (f"trainings that solve {probe}", "share"): solved,
+                    (f"median of steps until {probe} is solved", "steps"): Estimate(median, samples=len(rows)),
+                    (f"parameters, {probe}", ""): exactly(size),
+                }
+                found += [Measured(model=name, quantity=what, unit=of, estimate=estimate, at=at) for (what, of), estimate in told.items()]
+            if {"rnn", "lstm"} <= models.keys():
+                estimate = Estimate(log_rank(steps_of(models["rnn"]), steps_of(models["lstm"])), samples=len(models["lstm"]))
+                what = f"log-rank test of steps until {probe} is solved"
+                found.append(Measured(model="rnn and lstm", quantity=what, unit="p", estimate=estimate, at=at))
+        for name, at_length in shares.items():
+            if len(at_length) > 1:
+                length, how = half_solved(at_length)
+                what = f"length at which half of the trainings solve {probe}"
+                found.append(
+                    Measured(model=name, quantity=what, unit="", estimate=Estimate(length, samples=len(at_length)), at={"known": how})
+                )
     return found
-
-
-def _able(probe: str, estimate: Estimate) -> bool:
-    """Whether a share of solved trainings, or an accuracy, is that of a model that has learned it."""
-    return estimate.value is not None and estimate.value > (0.5 if probe == "adding" else SOLVED[probe])

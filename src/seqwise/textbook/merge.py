@@ -11,7 +11,7 @@ from scipy import stats
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json
 from seqwise.textbook import CLAIMS
-from seqwise.textbook.clause import DECIDED, Estimate, verdict_of
+from seqwise.textbook.clause import DECIDED, Clause, Estimate, verdict_of
 
 KEYS = {"claims", "table", "tier", "environment"}
 
@@ -39,9 +39,8 @@ def pool(estimates: Sequence[Estimate]) -> Pooled:
         only = known[0] if len(known) == 1 == len(values) else Estimate(float(np.mean(values)) if values else None, samples=len(values))
         return Pooled(only, 0.0, 0.0)
     value = np.array([e.value for e in known], float)
-    variance = np.maximum(
-        ((np.array([e.high for e in known]) - np.array([e.low for e in known])) / (2 * stats.norm.ppf(0.975))) ** 2, 1e-18
-    )
+    quantile = stats.t.ppf(0.975, [e.samples - 1 if e.samples > 2 else np.inf for e in known])
+    variance = np.maximum(((np.array([e.high for e in known]) - np.array([e.low for e in known])) / (2 * quantile)) ** 2, 1e-18)
     fixed = 1 / variance
     q = float((fixed * (value - np.average(value, weights=fixed)) ** 2).sum())
     free = len(known) - 1
@@ -61,9 +60,17 @@ def merged(files: Sequence[str | Path]) -> dict[str, Any]:
     if len(files) < 2:
         raise UserError("--merge takes the claims.json of two machines or more", fix="name them all")
     results = [_read(Path(file)) for file in files]
-    machines = [result["environment"]["cpu"] for result in results]
+    tiers = sorted({result["tier"] for result in results})
+    if len(tiers) > 1:
+        raise UserError(f"these are of the tiers {' and '.join(tiers)}", expected="results of one tier")
+    machines = _told_apart([result["environment"]["cpu"] for result in results])
     claims = [_claim(name, [_entry(result, name) for result in results], machines) for name in CLAIMS]
     return {"schema_version": 1, "tier": results[0]["tier"], "machines": machines, "files": [str(file) for file in files], "claims": claims}
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The same, with a number where one stands there more than once."""
+    return [f"{name} ({names[:place].count(name) + 1})" if names.count(name) > 1 else name for place, name in enumerate(names)]
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -89,7 +96,8 @@ def _claim(name: str, entries: Sequence[Mapping[str, Any] | None], machines: Seq
                 raise UserError(
                     f"{name}: '{clause.statement}' was judged by another rule on {machine}", fix="run it again with this version"
                 )
-        found = pool([_estimate(one) for one in told if one])
+        estimates = [_estimate(one) for one in told if one]
+        found = _worst(clause, estimates) if clause.scope == "exact" else pool(estimates)
         verdicts = {machine: one["verdict"] for one, machine in zip(told, machines, strict=True) if one}
         decided = {verdict for verdict in verdicts.values() if verdict in DECIDED}
         given = found.estimate if found.estimate.value is not None else None
@@ -97,8 +105,14 @@ def _claim(name: str, entries: Sequence[Mapping[str, Any] | None], machines: Seq
             clause.told(given)
             | {"between_machines": found.between, "heterogeneity": found.share, "by_machine": verdicts, "reverses": len(decided) > 1}
         )
-    verdict = verdict_of([clause["verdict"] for clause in clauses])
+    verdict = verdict_of([clause["verdict"] for clause in clauses if not clause["control"]])
     return {"id": name, "statement": CLAIMS[name].statement, "clauses": clauses, "verdict": verdict}
+
+
+def _worst(clause: Clause, estimates: Sequence[Estimate]) -> Pooled:
+    """An exact quantity is the same everywhere: one machine on which it fails is enough."""
+    order = sorted(estimates, key=lambda estimate: clause.judge(estimate) != "contradicted")
+    return Pooled(order[0] if order else Estimate(None), 0.0, 0.0)
 
 
 def _estimate(clause: Mapping[str, Any]) -> Estimate:

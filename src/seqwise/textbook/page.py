@@ -68,10 +68,15 @@ def _clauses(claim: Mapping[str, Any]) -> Table:
         Column("verdict", wide=True),
     )
     rows = tuple(
-        (clause["statement"], _rule(clause), _value(clause), _scope(clause), Cell(clause["verdict"], strong=True))
+        (clause["statement"], _rule(clause), _value(clause), _scope(clause), Cell(clause["verdict"], strong=True, note=clause["why"]))
         for clause in claim["clauses"]
     )
-    return Table(columns, rows, "Each clause was written down with its threshold before it was measured.", sortable=False)
+    return Table(
+        columns,
+        rows,
+        "The rule of each clause is fixed under a hash; where the figure of a pilot was known when it was fixed, that is said.",
+        sortable=False,
+    )
 
 
 def _rule(clause: Mapping[str, Any]) -> str:
@@ -82,9 +87,12 @@ def _rule(clause: Mapping[str, Any]) -> str:
 
 
 def _scope(clause: Mapping[str, Any]) -> str:
-    return clause["scope"] + (
-        f"; {clause['untestable']}" if clause["untestable"] else "; a pilot was known" if clause["pilot_seen"] else ""
+    notes = (
+        clause["untestable"],
+        "a pilot was known" if clause["pilot_seen"] else "",
+        "beside the claim, without a say in its verdict" if clause["control"] else "",
     )
+    return "; ".join((clause["scope"], *(note for note in notes if note)))
 
 
 def _value(told: Mapping[str, Any]) -> Cell:
@@ -134,5 +142,5 @@ def _agreement(result: Mapping[str, Any]) -> Section:
 
 def _rest(result: Mapping[str, Any]) -> Section:
     left = [claim["id"] for claim in result["claims"] if claim["verdict"] == UNRUN]
-    text = f"Not run in this tier: {numbers.listed(left)}." if left else ""
+    text = f"Not run here: {numbers.listed(left)}." if left else ""
     return Section("rest", "What was not run", "", (Paragraph(text),) if left else ())

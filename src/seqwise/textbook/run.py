@@ -1,11 +1,14 @@
 """Runs claims: every experiment in a process of its own, within the seconds of its tier; killed anywhere, the same command goes on."""
 
 import dataclasses
+import functools
 import hashlib
-import inspect
+import multiprocessing
 import os
 import platform
+import shutil
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -25,13 +28,18 @@ from seqwise.report import numbers
 from seqwise.textbook import CLAIMS
 from seqwise.textbook.agreement import agreement
 from seqwise.textbook.claim import TIERS, Claim, Experiment, Result
+from seqwise.textbook.comparing import FOLDER
 from seqwise.textbook.table import measured_table
+
+MEASURING = ("comparing", "gradients", "inference_speed", "language", "position", "probed", "timing")
+"""Modules that several claims measure with."""
 
 
 def run_experiment(run: str, job: dict[str, Any], threads: int) -> None:
     """Entry of an experiment's process. Leaves ``record.json``; an error becomes a record with status ``failed``."""
     import torch
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     place = RunFolder(Path(run)).trial(job["fingerprint"])
     place.mkdir(parents=True, exist_ok=True)
     with (place / "log.txt").open("a") as log:
@@ -39,12 +47,22 @@ def run_experiment(run: str, job: dict[str, Any], threads: int) -> None:
         os.dup2(log.fileno(), sys.stderr.fileno())
     torch.set_num_threads(threads)
     begun = time.perf_counter()
+    FOLDER.set(place / "run")
     try:
         found = {"status": "ok", "result": CLAIMS[job["claim"]]().run(Experiment.from_dict(job["experiment"]))}
     except Exception as error:  # an experiment that breaks is told of, and breaks no other
         traceback.print_exc()
         found = {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     write_json(place / "record.json", {"schema_version": 1, "job": job, "seconds": time.perf_counter() - begun, **found})
+    shutil.rmtree(place / "run", ignore_errors=True)
+
+
+def _end_with_parent() -> None:
+    """So that nothing runs on beside a measurement of the command that continues a killed one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,26 +105,24 @@ class ClaimsRun:
         return f"at most {numbers.duration(max(0.0, planned - spent))} left"
 
     def _run(self, claim: Claim, before: float, show: Callable[[float], None]) -> None:
-        """The experiments of one claim until they are done or its seconds are over, those of earlier attempts counted."""
+        """The experiments of one claim until they are done or its seconds are over, those of finished ones counted."""
         spent, begun, limit = self.spent(claim.id), self.clock(), claim.seconds[self.tier]
 
         def on_tick(state: State) -> bool:
             seconds = spent + self.clock() - begun
-            self._keep(claim.id, seconds)
             show(before + min(seconds, limit))
             return seconds < limit
 
-        engine = LocalEngine(1 if claim.alone else self.workers, entry=run_experiment)
+        engine = LocalEngine(self._workers(claim), entry=run_experiment)
         engine.run(self.folder, jobs_of(claim, self.tier), on_tick)
-        self._keep(claim.id, spent + self.clock() - begun)
+
+    def _workers(self, claim: Claim) -> int:
+        return 1 if claim.alone else self.workers
 
     def spent(self, name: str) -> float:
-        path = self.folder.path / "seconds" / f"{name}.json"
-        return read_json(path) if path.exists() else 0.0
-
-    def _keep(self, name: str, seconds: float) -> None:
-        if seconds - self.spent(name) > 1.0:
-            write_json(self.folder.path / "seconds" / f"{name}.json", seconds)
+        """Seconds that the finished experiments of a claim took; what a kill has lost is not among them."""
+        claim = CLAIMS[name]()
+        return sum(record["seconds"] for record in records_of(self.folder, claim, self.tier) if record) / self._workers(claim)
 
     def told(self) -> dict[str, Any]:
         """``claims.json`` as far as it goes, on disk with its page."""
@@ -141,13 +157,22 @@ def request_of(tier: str) -> str:
     return fingerprint({"claims": tier, "source": source_hash()})
 
 
+@functools.cache
+def code_hash(module: str) -> str:
+    """SHA-256 over what decides the numbers that a claim's module measures."""
+    digest = hashlib.sha256(source_hash().encode())
+    for name in (module, *MEASURING):
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
 def jobs_of(claim: Claim, tier: str) -> list[dict[str, Any]]:
     """A job for each experiment, under a name that follows from it and from the code that runs it."""
-    code = hashlib.sha256(inspect.getsource(sys.modules[type(claim).__module__]).encode()).hexdigest()
+    code = code_hash(type(claim).__module__.rpartition(".")[2])
     found = []
     for experiment in claim.experiments(tier):
         job = {"claim": claim.id, "experiment": experiment.to_dict(), "after": []}
-        found.append(job | {"fingerprint": fingerprint(job | {"code": code, "source": source_hash()})})
+        found.append(job | {"fingerprint": fingerprint(job | {"code": code})})
     return found
 
 

@@ -20,6 +20,8 @@ class Row:
     claims: tuple[str, ...]
 
 
+LACKING = "State tracking"
+"""A row that the document does not have."""
 ROWS = (
     Row("Architecture", "recurrent", "recurrent, gated", "attention, not recurrent", ("architecture",)),
     Row(
@@ -27,12 +29,12 @@ ROWS = (
         "forgets quickly",
         "better, short to medium range",
         "excellent, global context",
-        ("long-dependencies", "state-tracking"),
+        ("long-dependencies",),
     ),
     Row("Training parallelism", "sequential, slow", "sequential, still slow", "full, fast", ("training-speed",)),
     Row("Vanishing gradient", "common", "less common, gates help", "not a problem", ("vanishing-gradient",)),
     Row("Memory / context size", "small", "medium", "large / global", ("context-size",)),
-    Row("Best use cases", "small text, time series", "medium text, speech", "long text, translation, generation", ("use-cases", "scaling")),
+    Row("Best use cases", "small text, time series", "medium text, speech", "long text, translation, generation", ("use-cases",)),
     Row("Position tracking", "implicit, by order", "implicit, by order", "explicit positional encoding", ("position",)),
     Row("Attention support", "none", "none", "native self-attention", ("attention-support",)),
     Row("Inference speed", "slow", "still slow", "fast with a GPU", ("inference-speed",)),
@@ -41,8 +43,9 @@ ROWS = (
         "rare or none",
         "rare or none",
         "wide (BERT, GPT, ...)",
-        ("pretraining", "ecosystem", "standard-architecture"),
+        ("pretraining", "ecosystem"),
     ),
+    Row(LACKING, "not in the document", "not in the document", "not in the document", ("state-tracking",)),
 )
 
 

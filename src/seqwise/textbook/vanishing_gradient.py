@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
+from scipy.special import log_expit
 
 from seqwise.models.config import SeqwiseConfig
 from seqwise.report import numbers
 from seqwise.report.document import Block, Style
 from seqwise.report.svg import Axis
-from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, values_of
-from seqwise.textbook.clause import Clause
+from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Published, Result, by_seed, values_of
+from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.gradients import (
     Layer,
@@ -23,7 +24,7 @@ from seqwise.textbook.gradients import (
     slopes_in_training,
     transformer,
 )
-from seqwise.textbook.pictures import averaged, lines
+from seqwise.textbook.pictures import averaged, estimated, lines
 from seqwise.textbook.probed import model
 from seqwise.training.probing import ProbeConfig
 
@@ -32,6 +33,7 @@ BIASES, RADII = (0.0, 1.0, 2.0, 5.0), (0.5, 0.9, 1.0, 1.2)
 SEEDS = {"smoke": 10, "standard": 20, "long": 50}
 LAYERS: Mapping[str, Callable[[], Layer]] = {
     "rnn": lambda: recurrent("rnn", WIDTH),
+    "rnn, orthogonal": lambda: recurrent("rnn", WIDTH, rho=1.0),
     "lstm, as torch begins": lambda: recurrent("lstm", WIDTH),
     "lstm, forget bias 0": lambda: recurrent("lstm", WIDTH, bias=0.0),
     "lstm, forget bias 1": lambda: recurrent("lstm", WIDTH, bias=1.0),
@@ -39,15 +41,22 @@ LAYERS: Mapping[str, Callable[[], Layer]] = {
     "gru": lambda: recurrent("gru", WIDTH),
     "transformer": lambda: transformer(WIDTH),
 }
+ORTHOGONAL = "rnn, orthogonal"
 LEARNERS: Mapping[str, SeqwiseConfig] = {
-    "rnn": model("rnn", body="classic"),
-    **{f"lstm, forget bias {bias:.0f}": model("lstm", body="classic", forget_bias=bias) for bias in BIASES[:3]},
+    ORTHOGONAL: model("rnn", body="classic"),
+    **{f"lstm, orthogonal, forget bias {bias:.0f}": model("lstm", body="classic", forget_bias=bias) for bias in BIASES[:3]},
     "transformer": model("attention", layers=2),
 }
-"""That learn to add two numbers of LENGTH."""
-STEPS = {"smoke": 0, "standard": 200, "long": 2_000}
+"""That learn to add two numbers of LENGTH. Recurrent weights of the package begin orthogonal, those of torch.nn uniform."""
+LEARNED, EVERY = 1_000, 200
+"""Steps of training after which a gradient is judged, and between two looks at it."""
+WATCHED = {
+    "slopes": ("slope of ln gradient norm while learning to add", "per step"),
+    "errors": ("mean squared error while learning to add", ""),
+}
+STEPS = {"standard": LEARNED, "long": 3 * LEARNED}
 LEARNING_SEEDS = {"standard": 4, "long": 10}
-STYLES = {name: Style(index % 8, index % 8, "" if "lstm" in name else "6 3") for index, name in enumerate(LAYERS)}
+STYLES = {name: Style(index % 8, index % 8, "" if "lstm" in name else "6 3") for index, name in enumerate({**LAYERS, **LEARNERS})}
 
 
 class VanishingGradient(Claim):
@@ -63,6 +72,7 @@ class VanishingGradient(Claim):
             threshold=0.01,
             direction="below",
             pilot_seen=True,
+            control=True,
         ),
         Clause(
             statement="Through a linear RNN with an orthogonal matrix times rho, it changes by rho in every step",
@@ -72,11 +82,12 @@ class VanishingGradient(Claim):
             threshold=0.01,
             direction="below",
             pilot_seen=True,
+            control=True,
         ),
         Clause(
             statement="In an RNN as it begins, gradients vanish",
             scope="this data",
-            effect="slope of ln gradient norm over steps back",
+            effect="slope of ln gradient norm over steps back, torch.nn.RNN with its uniform weights",
             unit="per step",
             threshold=-0.1,
             direction="below",
@@ -85,7 +96,7 @@ class VanishingGradient(Claim):
         Clause(
             statement="In an LSTM as torch begins it they fade more slowly than in the RNN",
             scope="this data",
-            effect="difference of the slopes, LSTM - RNN",
+            effect="difference of the slopes, LSTM - RNN, both of torch.nn",
             unit="per step",
             threshold=0.0,
             pilot_seen=True,
@@ -93,7 +104,7 @@ class VanishingGradient(Claim):
         Clause(
             statement="Gates alone are enough: in an LSTM as torch begins it they do not vanish",
             scope="this data",
-            effect="slope of ln gradient norm over steps back",
+            effect="slope of ln gradient norm over steps back, torch.nn.LSTM with its uniform weights",
             unit="per step",
             threshold=-0.1,
             pilot_seen=True,
@@ -116,9 +127,9 @@ class VanishingGradient(Claim):
             pilot_seen=True,
         ),
         Clause(
-            statement="Training does not cure the RNN: while it learns to add two numbers, its gradients go on to vanish",
+            statement=f"Training does not cure the RNN: after {LEARNED:,} steps of learning to add two numbers its gradients vanish",
             scope="this data",
-            effect="slope of ln gradient norm over steps back at the end of training",
+            effect=f"slope of ln gradient norm over steps back after {LEARNED:,} steps, the package's RNN, whose weights begin orthogonal",
             unit="per step",
             threshold=-0.1,
             direction="below",
@@ -128,17 +139,20 @@ class VanishingGradient(Claim):
         Published(
             value="sufficient for vanishing: largest singular value below 1/gamma, gamma = 1 for tanh",
             source="Pascanu et al. 2013, arXiv:1211.5063",
+            read=False,
         ),
         Published(value="forget bias 1 closes the gap between LSTM and GRU", source="Jozefowicz et al. 2015", read=False),
     )
-    seconds: ClassVar = {"smoke": 35.0, "standard": 150.0, "long": 1_800.0}
+    seconds: ClassVar = {"smoke": 35.0, "standard": 330.0, "long": 2_400.0}
 
     def experiments(self, tier: str) -> Iterable[Experiment]:
         exact = [Experiment(part="cell", settings={"bias": bias}) for bias in BIASES]
         exact += [Experiment(part="linear", settings={"rho": rho}) for rho in RADII]
         exact += [Experiment(part="layers", seed=seed) for seed in range(SEEDS[tier])]
-        seeds, steps = range(LEARNING_SEEDS.get(tier, 0)), STEPS[tier]
-        return exact + [Experiment(part="training", settings={"model": m, "steps": steps}, seed=seed) for seed in seeds for m in LEARNERS]
+        seeds = range(LEARNING_SEEDS.get(tier, 0))
+        return exact + [
+            Experiment(part="training", settings={"model": name, "steps": STEPS[tier]}, seed=seed) for seed in seeds for name in LEARNERS
+        ]
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
         if experiment.part == "cell":
@@ -147,14 +161,15 @@ class VanishingGradient(Claim):
             return {"slope": linear_path_slope(experiment.settings["rho"], experiment.seed)}
         if experiment.part == "training":
             steps, sizes = experiment.settings["steps"], {"shortest": LENGTH, "longest": LENGTH, "test_lengths": (LENGTH,)}
-            probe = ProbeConfig(probe="adding", steps=steps, batch_size=32, examples=64, evaluate_every=steps // 5, **sizes)
-            return {"slopes": slopes_in_training(LEARNERS[experiment.settings["model"]], probe, experiment.seed, FIRST, LAST)}
+            probe = ProbeConfig(probe="adding", steps=steps, batch_size=32, examples=128, evaluate_every=EVERY, **sizes)
+            slopes, errors = slopes_in_training(LEARNERS[experiment.settings["model"]], probe, experiment.seed, FIRST, LAST)
+            return {"slopes": slopes, "errors": errors}
         return {name: _faded(build, experiment.seed) for name, build in LAYERS.items()}
 
     def judge(self, results: Sequence[Result]) -> Judged:
-        slopes = {name: [slope(row, FIRST, LAST) for row in values_of(results, "layers", name)] for name in LAYERS}
-        learned = {name: values_of(results, "training", "slopes", model=name) for name in LEARNERS}
-        cell = [abs(value / _log_sigmoid(bias) - 1) for bias in BIASES for value in values_of(results, "cell", "slope", bias=bias)]
+        slopes = {name: {seed: slope(row, FIRST, LAST) for seed, row in by_seed(results, "layers", name).items()} for name in LAYERS}
+        during = {key: {name: _by_step(values_of(results, "training", key, model=name)) for name in LEARNERS} for key in WATCHED}
+        cell = [abs(value / float(log_expit(bias)) - 1) for bias in BIASES for value in values_of(results, "cell", "slope", bias=bias)]
         linear = [abs(value - math.log(rho)) for rho in RADII for value in values_of(results, "linear", "slope", rho=rho)]
         rnn, lstm, biased = (slopes[name] for name in ("rnn", "lstm, as torch begins", "lstm, forget bias 1"))
         estimates = [
@@ -165,7 +180,7 @@ class VanishingGradient(Claim):
             mean_of(lstm),
             paired_difference(biased, lstm),
             mean_of(slopes["transformer"]),
-            mean_of([by_step[max(by_step, key=int)] for by_step in learned["rnn"]]),
+            _unless_diverged(during["slopes"][ORTHOGONAL].get(LEARNED, [])),
         ]
         measured = [
             Measured(
@@ -178,15 +193,10 @@ class VanishingGradient(Claim):
             for name, values in slopes.items()
         ]
         measured += [
-            Measured(
-                model=name,
-                quantity="slope of ln gradient norm while learning to add",
-                unit="per step",
-                estimate=mean_of([row[step] for row in rows]),
-                at={"step": int(step)},
-            )
+            Measured(model=name, quantity=WATCHED[key][0], unit=WATCHED[key][1], estimate=_unless_diverged(values), at={"step": step})
+            for key, learned in during.items()
             for name, rows in learned.items()
-            for step in (rows[0] if rows else ())
+            for step, values in rows.items()
         ]
         shown = {name: f"{mean_of(values).value:.3g}" if values else "not measured" for name, values in slopes.items()}
         summary = (
@@ -206,8 +216,8 @@ class VanishingGradient(Claim):
         rows = {name: values_of(results, "layers", name) for name in LAYERS}
         found = {name: averaged({k: [row[k] / math.log(10) for row in of] for k in range(0, LAST + 1, 5)}) for name, of in rows.items()}
         axes = Axis("steps back", numbers.number), Axis("log10 of gradient norm", numbers.number)
-        learned = {name: values_of(results, "training", "slopes", model=name) for name in LEARNERS}
-        during = {name: averaged({int(n): [row[n] for row in of] for n in of[0]}) for name, of in learned.items() if of}
+        learned = {name: _by_step(values_of(results, "training", "slopes", model=name)) for name in LEARNERS}
+        during = {name: estimated({step: _unless_diverged(values) for step, values in rows.items()}) for name, rows in learned.items()}
         later = Axis("training steps", numbers.count), Axis("slope of ln gradient norm per step back", numbers.number)
         return (
             *lines("Gradient that is left, by distance, before training", found, STYLES, axes),
@@ -215,8 +225,19 @@ class VanishingGradient(Claim):
         )
 
 
-def _log_sigmoid(value: float) -> float:
-    return -math.log1p(math.exp(-value))
+def _by_step(rows: Sequence[Mapping[str, float | None]]) -> dict[int, list[float | None]]:
+    """Of several trainings, by step; None for one that has diverged."""
+    steps = sorted({int(step) for row in rows for step in row})
+    return {step: [row.get(str(step)) for row in rows] for step in steps}
+
+
+def _unless_diverged(values: Sequence[float | None]) -> Estimate:
+    """Of a training that has diverged there is no gradient: without it the others have no interval."""
+    known = [value for value in values if value is not None]
+    estimate = mean_of(known)
+    if len(known) == len(values):
+        return estimate
+    return Estimate(estimate.value, samples=len(values), why=f"{len(values) - len(known)} of {len(values)} trainings diverged")
 
 
 def _faded(build: Callable[[], Layer], seed: int) -> list[float]:
