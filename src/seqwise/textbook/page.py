@@ -6,7 +6,7 @@ from typing import Any
 from seqwise.report import numbers
 from seqwise.report.document import Block, Callout, Cell, Code, Column, Details, Document, Paragraph, Section, Table
 from seqwise.report.html import render
-from seqwise.textbook.clause import UNRUN, UNTESTABLE
+from seqwise.textbook.clause import DECIDED, UNRUN, UNTESTABLE
 
 KINDS = {"supported": "good", "contradicted": "warning", "mixed": "note", "undecided": "note", UNTESTABLE: "note", UNRUN: "note"}
 NAMES = {"rnn": "RNN", "lstm": "LSTM", "transformer": "Transformer"}
@@ -25,12 +25,12 @@ def render_claims(result: Mapping[str, Any], pictures: Mapping[str, tuple[Block,
 
 
 def _table(result: Mapping[str, Any]) -> Section:
-    columns = (Column("feature"), *(Column(name, wide=True) for name in NAMES.values()), Column("verdict", wide=True))
+    columns = (Column("feature"), *(Column(name, wide=True) for name in NAMES.values()), Column("verdict"))
     rows = tuple(
         (
             Cell(row["feature"], strong=True),
             *(Cell(row[family], note=f"document: {row['document'][family]}") for family in NAMES),
-            Cell(row["verdict"], strong=row["verdict"] in ("supported", "contradicted")),
+            Cell("not run" if row["verdict"] == UNRUN else row["verdict"], strong=row["verdict"] in DECIDED),
         )
         for row in result["table"]
     )
