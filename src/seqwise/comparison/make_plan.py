@@ -22,7 +22,7 @@ from seqwise.data.batching import Batches, padding_share
 from seqwise.data.splits import Split, SplitPlan, limited
 from seqwise.data.tokenizers import TokenizerPlan
 from seqwise.models.external import External, inspect, load_tokenizer
-from seqwise.models.origin import content_hash, saved_settings
+from seqwise.models.origin import saved_settings
 from seqwise.tasks.task import Task
 from seqwise.tasks.task_data import EncodedFacts, Encoding, TaskData
 
@@ -118,7 +118,7 @@ def make_plan(
         "data": _data(setting, corpus, splits, encoding, facts),
         "protocol": _protocol(setting, choice, splits, _units(task, folder, splits), _epochs(setting, choice, folder, per_epoch), facts),
         "labels": list(setting.labels),
-        "origins": {c.name: {"source": c.source, "sha256": content_hash(Path(c.source))} for c in contenders if c.source},
+        "origins": {name: {"source": external.folder, "sha256": external.sha256} for name, external in externals.items()},
         "crossed": splits.scheme != "cross-validation",
         "test_share": splits.test_share and splits.test_share / (1 + splits.test_share),
         "refit": choice.refit_steps and {"copies": engine.workers, "steps": choice.refit_steps},

@@ -56,9 +56,8 @@ def docstrings() -> Table:
         for path in _files(root / place):
             rows.update(dict.fromkeys((text, label) for text in _texts(path, label)))
     _check_found(rows, root)
-    texts, labels = zip(*rows, strict=True)
-    columns = {"text": list(texts), "label": list(labels)}
-    return Table(columns, "demo:docstrings", content_hash(columns))
+    texts, labels = map(list, zip(*rows, strict=True))
+    return _table("demo:docstrings", text=texts, label=labels)
 
 
 def sources() -> Table:
@@ -66,15 +65,15 @@ def sources() -> Table:
 
     The rows depend on the Python version, not on the machine. Raises :class:`UserError` where the sources are not installed.
     """
-    root, columns = _library(), {"text": [], "label": []}
+    root, texts, labels = _library(), [], []
     for label, place in SOURCES.items():
         for path in _files(root / place):
             text = _masked(label, _source(path))
             pages = [text[start : start + PAGE] for start in range(0, len(text) - PAGE + 1, PAGE)]
-            columns["text"] += pages
-            columns["label"] += [label] * len(pages)
-    _check_found(columns["text"], root)
-    return Table(columns, "demo:sources", content_hash(columns))
+            texts += pages
+            labels += [label] * len(pages)
+    _check_found(texts, root)
+    return _table("demo:sources", text=texts, label=labels)
 
 
 def python() -> Table:
@@ -84,7 +83,7 @@ def python() -> Table:
     """
     texts = [_source(path) for path in _modules()]
     kept = min(len(texts), len(texts) * PROGRAM // sum(map(len, texts)))
-    return _rows([texts[number * len(texts) // kept] for number in range(kept)], "demo:python")
+    return _table("demo:python", text=[texts[number * len(texts) // kept] for number in range(kept)])
 
 
 def docs() -> Table:
@@ -95,11 +94,11 @@ def docs() -> Table:
     """
     root = _library()
     asked = {path for place in SOURCES.values() for path in _files(root / place)}
-    return _rows([text for path in _modules() if path not in asked and (text := _documentation(path))] + _topics(), "demo:docs")
+    texts = [text for path in _modules() if path not in asked and (text := _documentation(path))]
+    return _table("demo:docs", text=texts + _topics())
 
 
-def _rows(texts: list[str], source: str) -> Table:
-    columns = {"text": texts}
+def _table(source: str, **columns: list[str]) -> Table:
     return Table(columns, source, content_hash(columns))
 
 

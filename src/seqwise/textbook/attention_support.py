@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from seqwise.comparison.contenders import Contender
 from seqwise.comparison.sizes import Shape, solve
-from seqwise.models.config import POSITIONS
 from seqwise.models.seq2seq_accounting import count_seq2seq
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 from seqwise.report.document import Block, Style
@@ -14,6 +13,7 @@ from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Publishe
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference
 from seqwise.textbook.probed import (
+    CODES,
     EVERY_RATE,
     Runs,
     best,
@@ -30,8 +30,6 @@ from seqwise.training.probing import ProbeConfig
 
 WIDTH, PARAMETERS, TRAINED, LENGTHS = 64, 110_000, 10, (4, 7, 10)
 ALONE = "transformer, no attention to the source"
-CODES = {"transformer": POSITIONS[0]} | {f"transformer, {code}": code for code in POSITIONS[1:]}
-"""Transformers with attention to the source, and how each is told of places."""
 FAMILIES: Mapping[str, Mapping[str, Any]] = {
     "rnn": {"mixer": "rnn", "cross_attention": False},
     "rnn+attention": {"mixer": "rnn", "cross_attention": True},

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import stats
 
-from seqwise.models.config import POSITIONS
 from seqwise.report import numbers
 from seqwise.report.document import Block
 from seqwise.report.svg import Axis
@@ -16,11 +15,9 @@ from seqwise.textbook.claim import Claim, Experiment, Judged, Measured, Publishe
 from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import exactly, mean_of, paired_difference, share_of
 from seqwise.textbook.pictures import FAMILIES, averaged, lines
-from seqwise.textbook.probed import EVERY_RATE, Runs, best, best_rate, by_rate, fair_chance, score, sized, unless_untrained
+from seqwise.textbook.probed import CODES, EVERY_RATE, Runs, best, best_rate, by_rate, fair_chance, score, sized, unless_untrained
 from seqwise.training.probing import ProbeConfig
 
-CODES = {"transformer": POSITIONS[0]} | {f"transformer, {code}": code for code in POSITIONS[1:]}
-"""Transformers, and how each is told of places."""
 MODELS: Mapping[str, Mapping[str, Any]] = {
     "rnn": {"mixer": "rnn", "body": "classic"},
     "lstm": {"mixer": "lstm", "body": "classic"},

@@ -7,7 +7,7 @@ from typing import Any
 from seqwise.comparison.contenders import Contender
 from seqwise.comparison.sizes import Shape, solve
 from seqwise.models.accounting import count_parameters
-from seqwise.models.config import SeqwiseConfig
+from seqwise.models.config import POSITIONS, SeqwiseConfig
 from seqwise.report import numbers
 from seqwise.report.document import Figure, Style
 from seqwise.report.svg import Axis
@@ -118,6 +118,8 @@ def best_rate(runs: Runs, *, sign: int = 1) -> dict[int, dict[str, Any]]:
     return {} if rate is None else dict(sorted(runs[rate].items()))
 
 
+CODES = {"transformer": POSITIONS[0]} | {f"transformer, {code}": code for code in POSITIONS[1:]}
+"""Transformers, and how each is told of places."""
 EVERY_RATE = (1e-2, 3e-3, 1e-3)
 """Learning rates that all must have been tried before a model is said to be unable."""
 TIMES_AS_LONG = 10
