@@ -341,6 +341,10 @@ def of_standard_architecture(planted: Mapping[str, float], noise: Noise) -> Run:
     return lambda e: {"status": "ok", "rate": 3e-3, "bits_per_byte": bits[e.settings["family"], e.settings["variant"]][e.seed]}
 
 
+def _codes(best: np.ndarray) -> dict[str, np.ndarray]:
+    return {"rotary": best, "learned": best + 0.01, "sinusoidal": best + 0.3}
+
+
 def of_position(planted: Mapping[str, float], noise: Noise) -> Run:
     """The one that differs most from what the statement says is an LSTM, and the learned code; rotary is the best code."""
     before = {
@@ -349,13 +353,18 @@ def of_position(planted: Mapping[str, float], noise: Noise) -> Run:
         "lstm": planted["recurrent"],
         "attention, both sides, learned": planted["coded"],
     }
-    learners = Noise(noise.rng, position.LEARNING_SEEDS["standard"])
-    best = learners.seeds(2.0, 0.1)
-    bits = {"rotary": best, "learned": best + 0.01, "sinusoidal": best + 0.3, "none": best * learners.seeds(planted["no code"], 0.005)}
+    learners, finders = (Noise(noise.rng, position.LEARNING_SEEDS[part]["standard"]) for part in ("language", "hidden"))
+    best, found = learners.seeds(2.0, 0.1), finders.seeds(2.0, 0.1)
+    lost = np.log2(finders.seeds(planted["no code, both sides"], 0.005))
+    bits = {
+        "language": {"none": best * learners.seeds(planted["no code"], 0.005)} | _codes(best),
+        "hidden": {"none": found + lost} | _codes(found),
+    }
 
     def run(e: Experiment) -> dict[str, Any]:
-        if e.part == "language":
-            return {"bits_per_byte": bits[e.settings["code"]][e.seed % learners.count]}
+        if e.part in bits:
+            values = bits[e.part][e.settings["code"]]
+            return {"bits_per_byte": values[e.seed % len(values)], "trivial": 4.8}
         return {
             name: {"all": planted["blind"] if name == position.BLIND else ELSEWHERE, "before": before.get(name, 1.0)}
             for name in position.MODELS

@@ -58,6 +58,29 @@ def test_a_training_that_diverges_counts_as_the_frequencies_of_bytes(few_bytes):
     assert set(found["by_context"].values()) == {frequencies_only(thinned(data, 1.0), test)}
 
 
+def test_hidden_bytes_are_asked_for_of_a_model_that_sees_both_sides(few_bytes):
+    asked = TINY.replace(model="transformer", masked=True, contexts=())
+    first, second = (train(asked) for _ in range(2))
+    assert first | {"seconds": 0} == second | {"seconds": 0}
+    assert len(first["by_place"]) == 1
+    assert first["trivial"] == frequencies_only(thinned(few_bytes[0], 1.0), few_bytes[2])
+    rows = language.windows(few_bytes[2], np.arange(4), 15)
+    inputs, labels = language.hidden(rows, np.random.default_rng(0))
+    chosen = labels != -100
+    assert chosen.sum(1).tolist() == [2] * 4
+    assert (labels[chosen] == rows[chosen]).all()
+    assert (inputs[~chosen] == rows[~chosen]).all()
+    assert (inputs != rows).any()
+
+
+def test_one_that_knows_nothing_needs_all_bits_for_a_hidden_byte(few_bytes):
+    model = language.Training(TINY.replace(model="transformer", masked=True, steps=1), 0.0)
+    for weight in model.model.parameters():
+        weight.data.zero_()
+    bits = model.by_place(few_bytes[2], np.random.default_rng(0))
+    assert bits == pytest.approx([math.log2(257)])
+
+
 def test_seconds_of_the_processor_end_a_training(few_bytes):
     found = train(TINY.replace(seconds=0.3))
     assert 0.3 <= found["seconds"] < 3.0

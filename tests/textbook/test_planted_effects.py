@@ -84,6 +84,7 @@ ROWS = (
     Row("position", 3, "one layer", 1e-15, 0.1),
     Row("position", 4, "two layers", 1e-15, 0.1),
     Row("position", 5, "no code", 1.1, 1.0, 1.05),
+    Row("position", 6, "no code, both sides", 1.7, 1.2, 1.5),
     Row("vanishing-gradient", 0, "cell", 0.0, 0.1),
     Row("vanishing-gradient", 1, "linear", 0.0, 0.1),
     Row("vanishing-gradient", 2, "rnn", -0.5, -0.02, -0.1),

@@ -7,6 +7,10 @@ from seqwise.textbook import CLAIMS
 
 STATE = {"rnn": 0.98, "lstm": 0.98, "transformer": 0.55, "mingru": 0.55, "control": 0.95}
 LONG = {"rnn solves": 0.0, "lstm nearer": 3.0, "transformer solves": 1.0, "lstm copies": 0.2, "transformer copies": 0.97}
+POSITION = {
+    **{"blind": 0.0, "recurrent": 0.5, "coded": 0.5, "one layer": 0.0, "two layers": 0.1},
+    **{"no code": 1.0, "no code, both sides": 1.2},
+}
 ATTENTION = {"lstm gains": 0.1, "rnn gains": 0.1, "transformer ahead": -0.15}
 
 
@@ -20,6 +24,13 @@ def without(results, **settings):
 
 def untrained(clause):
     return clause["verdict"] == "undecided" and clause["ci95"] is None and clause["why"].startswith("untrained")
+
+
+def test_a_model_of_both_sides_that_knows_frequencies_alone_does_not_tell_whether_it_needs_positions():
+    found = planted("position", POSITION)
+    assert clauses("position", found)[6]["verdict"] == "contradicted"
+    found = [(e, {**row, "trivial": row["bits_per_byte"] + 0.2} if e.part == "hidden" else row) for e, row in found]
+    assert untrained(clauses("position", found)[6])
 
 
 @pytest.mark.parametrize("left_out", [{"model": "transformer, learned"}, {"model": "transformer, none", "rate": 1e-2}])

@@ -13,9 +13,11 @@ from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.sizes import language_model
 from seqwise.core.config import Config
 from seqwise.data.demos import docs
+from seqwise.data.masking import UNLABELLED, masked
 from seqwise.models.accounting import count_parameters
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.masked_lm import SeqwiseForMaskedLM
 from seqwise.textbook.probed import EVERY_RATE
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor
@@ -44,6 +46,7 @@ class LanguageRun(Config):
         rates: peak learning rates, of which the best on validation, after a fifth of the training, is kept.
         share: of the text to train on.
         contexts: bytes before a byte, for each of which it is scored what knowing no more costs.
+        masked: whether hidden bytes are asked for, by a model that sees both sides, in place of the next one.
         settings: of the model's configuration, besides its size: ``{"forget_bias": 0.0}``.
     """
 
@@ -58,6 +61,7 @@ class LanguageRun(Config):
     seed: int = 0
     share: float = 1.0
     contexts: tuple[int, ...] = ()
+    masked: bool = False
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -81,10 +85,17 @@ def thinned(data: np.ndarray, share: float) -> np.ndarray:
 def config_of(run: LanguageRun) -> SeqwiseConfig:
     """Within 1 % of its size. Raises :class:`UserError` where no width comes so near."""
     (contender,), body = parse_contenders((run.model,)), run.settings.get("body", "modern")
-    config = language_model(contender, run.size, vocab_size=BYTES, context=run.window, body=body, embedding=64, layers=run.layers)
+    sight = {"vocab_size": BYTES + 1, "bidirectional": True} if run.masked else {"vocab_size": BYTES}
+    config = language_model(contender, run.size, **sight, context=run.window, body=body, embedding=64, layers=run.layers)
     for name, value in run.settings.items():
         setattr(config, name, value)
     return config
+
+
+def hidden(rows: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bytes (B, T) some of which are hidden behind the kind ``BYTES``; and those, the others unlabelled."""
+    ordinary = np.arange(BYTES + 1) < BYTES
+    return tuple(map(torch.from_numpy, masked(rows.numpy(), rng, mask=BYTES, ordinary=ordinary)))
 
 
 def windows(data: np.ndarray, starts: np.ndarray, length: int) -> torch.Tensor:
@@ -98,7 +109,7 @@ class Training:
     def __init__(self, run: LanguageRun, rate: float):
         torch.manual_seed(run.seed)
         self.run, self.rate = run, rate
-        self.model = SeqwiseForCausalLM(config_of(run))
+        self.model = (SeqwiseForMaskedLM if run.masked else SeqwiseForCausalLM)(config_of(run))
         self.optimizer = build_optimizer(self.model, learning_rate=rate, weight_decay=0.1)
         self.rng, self.steps, self.seconds, self.diverged = np.random.default_rng([run.seed, TRAINING]), 0, 0.0, False
 
@@ -122,7 +133,11 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * factor
         rows = windows(data, self.rng.integers(0, len(data) - run.window, run.batch), run.window)
-        loss = self.model(input_ids=rows[:, :-1], shift_labels=rows[:, 1:], labels=rows[:, 1:]).loss
+        if run.masked:
+            inputs, labels = hidden(rows[:, 1:], self.rng)
+            loss = self.model(input_ids=inputs, labels=labels).loss
+        else:
+            loss = self.model(input_ids=rows[:, :-1], shift_labels=rows[:, 1:], labels=rows[:, 1:]).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -131,8 +146,14 @@ class Training:
 
     def score(self, validation: np.ndarray) -> float:
         """Bits per byte, infinite where it diverged."""
-        bits = by_place(self.model.eval(), validation, self.run.window, np.random.default_rng([self.run.seed, VALIDATION])).mean()
+        bits = self.by_place(validation, np.random.default_rng([self.run.seed, VALIDATION])).mean()
         return float(bits) if not self.diverged and math.isfinite(bits) else math.inf
+
+    def by_place(self, held_out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Bits per byte at every place of a window (window,); of a masked model (1,), of what was hidden."""
+        if self.run.masked:
+            return of_hidden(self.model.eval(), held_out, self.run.window, rng)
+        return by_place(self.model.eval(), held_out, self.run.window, rng)
 
 
 def train(run: LanguageRun) -> dict[str, Any]:
@@ -142,8 +163,8 @@ def train(run: LanguageRun) -> dict[str, Any]:
     differs by the text, too. A model that diverged counts as one that knows how often each byte comes in the training part, and no more.
 
     Returns:
-        JSON-ready: ``status`` (``"ok"`` or ``"diverged"``), ``bits_per_byte``, ``by_place``, ``by_context``, ``parameters``, ``rate``,
-        ``steps`` and ``seconds`` of the processor in the training that was kept.
+        JSON-ready: ``status`` (``"ok"`` or ``"diverged"``), ``bits_per_byte``, ``by_place``, ``by_context``, ``trivial`` (bits per byte of
+        who knows those frequencies), ``parameters``, ``rate``, ``steps`` and ``seconds`` of the processor in the training that was kept.
     """
     whole, validation, test = text()
     data = thinned(whole, run.share)
@@ -153,18 +174,19 @@ def train(run: LanguageRun) -> dict[str, Any]:
     kept = min(trainings, key=lambda one: one.score(validation))
     kept.until(1.0, data)
     rng = np.random.default_rng([run.seed, TEST])
-    places = by_place(kept.model.eval(), test, run.window, rng)
+    places = kept.by_place(test, rng)
     ends = rng.integers(max(run.contexts, default=0), len(test) - 1, ASKED)
     contexts = {str(n): by_context(kept.model, test, ends, n) for n in run.contexts}
     diverged = kept.diverged or not np.isfinite([*places, *contexts.values()]).all()
+    trivial = frequencies_only(data, test)
     if diverged:
-        trivial = frequencies_only(data, test)
-        places, contexts = np.full(run.window, trivial), dict.fromkeys(contexts, trivial)
+        places, contexts = np.full_like(places, trivial), dict.fromkeys(contexts, trivial)
     return {
         "status": "diverged" if diverged else "ok",
         "bits_per_byte": float(places.mean()),
         "by_place": places.tolist(),
         "by_context": contexts,
+        "trivial": trivial,
         "parameters": count_parameters(kept.model.config, vocabulary_head=True).non_embedding,
         "rate": kept.rate,
         "steps": kept.steps,
@@ -185,6 +207,14 @@ def by_place(model: SeqwiseForCausalLM, held_out: np.ndarray, window: int, rng: 
     logits = model(rows[:, :-1], use_cache=False).logits
     losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten(), reduction="none")
     return losses.view(SCORED, window).mean(0).double().numpy() / math.log(2)
+
+
+@torch.inference_mode()
+def of_hidden(model: SeqwiseForMaskedLM, held_out: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:
+    """Bits per hidden byte (1,), mean over windows drawn at random."""
+    inputs, labels = hidden(windows(held_out, rng.integers(0, len(held_out) - window, SCORED), window - 1), rng)
+    loss = torch.nn.functional.cross_entropy(model(inputs).logits.flatten(0, 1), labels.flatten(), ignore_index=UNLABELLED)
+    return np.array([float(loss) / math.log(2)])
 
 
 @torch.inference_mode()

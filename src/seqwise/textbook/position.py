@@ -1,5 +1,6 @@
 """Position tracking: whose answer depends on the order of its input, with and without position codes; and what codes are worth."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from seqwise.textbook.clause import Clause, Estimate
 from seqwise.textbook.estimates import UNKNOWN, exactly, mean_of
 from seqwise.textbook.language import LanguageRun, train
 from seqwise.textbook.pictures import MEANS
+from seqwise.textbook.probed import unless_untrained
 
 ROUNDING = 1e-5
 SEEDS = {"smoke": 3, "standard": 10, "long": 10}
@@ -36,10 +38,12 @@ MODELS: dict[str, dict[str, Any]] = {
     **{name: {"layer_types": [name] * 2} for name in RECURRENT},
 }
 CODED = tuple(name for name in MODELS if name.endswith(tuple(POSITIONS[:-1])))
-STEPS = {"standard": 400, "long": 2_000}
-LEARNING_SEEDS = {"standard": 4, "long": 6}
+STEPS = {"language": {"standard": 400, "long": 2_000}, "hidden": {"standard": 500, "long": 2_000}}
+LEARNING_SEEDS = {"language": {"standard": 4, "long": 6}, "hidden": {"standard": 3, "long": 6}}
 NEEDED = 1.05
 """Times the bits per byte of the best code, from which on a model counts as in need of one."""
+LOST = 1.5
+"""Times the perplexity with the best code, from which on a model that sees both sides does."""
 
 
 def model_and_tokens(settings: dict[str, Any], seed: int) -> tuple[SeqwiseModel, torch.Tensor]:
@@ -135,6 +139,13 @@ class Position(Claim):
             unit="times",
             threshold=NEEDED,
         ),
+        Clause(
+            statement="A model of both sides, asked for hidden bytes, needs it: without, its perplexity is more than 1.5 times as high",
+            scope="this data",
+            effect="perplexity of hidden bytes without positional encoding over that with the best of three",
+            unit="times",
+            threshold=LOST,
+        ),
     )
     published = (
         Published(
@@ -153,20 +164,23 @@ class Position(Claim):
             read=False,
         ),
     )
-    seconds: ClassVar = {"smoke": 30.0, "standard": 330.0, "long": 2_400.0}
+    seconds: ClassVar = {"smoke": 30.0, "standard": 350.0, "long": 4_800.0}
 
     def experiments(self, tier: str) -> Iterable[Experiment]:
         order = [Experiment(part="order", seed=seed) for seed in range(SEEDS[tier])]
-        seeds = range(LEARNING_SEEDS.get(tier, 0))
         return order + [
-            Experiment(part="language", settings={"code": code, "steps": STEPS[tier]}, seed=seed) for seed in seeds for code in POSITIONS
+            Experiment(part=part, settings={"code": code, "steps": STEPS[part][tier]}, seed=seed)
+            for part, seeds in LEARNING_SEEDS.items()
+            for seed in range(seeds.get(tier, 0))
+            for code in POSITIONS
         ]
 
     def run(self, experiment: Experiment) -> dict[str, Any]:
-        if experiment.part == "language":
-            code, steps = experiment.settings["code"], experiment.settings["steps"]
-            found = train(LanguageRun(model="transformer", steps=steps, seed=experiment.seed, settings={"position_embedding": code}))
-            return {"bits_per_byte": found["bits_per_byte"]}
+        if experiment.part in STEPS:
+            steps, settings = experiment.settings["steps"], {"position_embedding": experiment.settings["code"]}
+            masked = experiment.part == "hidden"
+            found = train(LanguageRun(model="transformer", steps=steps, seed=experiment.seed, masked=masked, settings=settings))
+            return {"bits_per_byte": found["bits_per_byte"], "trivial": found["trivial"]}
         return {
             name: {"all": order_dependence(settings, experiment.seed), "before": prefix_dependence(settings, experiment.seed)}
             for name, settings in MODELS.items()
@@ -175,7 +189,7 @@ class Position(Claim):
     def judge(self, results: Sequence[Result]) -> Judged:
         change = {name: values_of(results, "order", name) for name in MODELS}
         before = {name: [row["before"] for row in rows] for name, rows in change.items()}
-        bits = _bits(results)
+        bits, hidden = _bits(results), _bits(results, "hidden")
         estimates = [
             _extreme(max, [[row["all"] for row in change[BLIND]]]),
             _extreme(min, [before[name] for name in RECURRENT]),
@@ -183,6 +197,7 @@ class Position(Claim):
             _extreme(max, [before[SHALLOW]]),
             _extreme(max, [before[DEEP]]),
             _behind(bits),
+            _lost(results),
         ]
         measured = [
             Measured(
@@ -198,12 +213,18 @@ class Position(Claim):
             Measured(model=f"transformer, {code}", quantity="bits per byte", unit="bits", estimate=mean_of(values))
             for code, values in bits.items()
         ]
+        measured += [
+            Measured(model=f"transformer of both sides, {code}", quantity="bits per hidden byte", unit="bits", estimate=mean_of(values))
+            for code, values in hidden.items()
+        ]
         shown = [f"{estimate.value:.1g}" if estimate.value is not None else "nothing" for estimate in estimates[:5]]
         behind = "was not measured" if estimates[5].value is None else f"is {estimates[5].value:.3f} times that with the best code"
+        lost = "was not measured" if estimates[6].value is None else f"is {estimates[6].value:.2f} times that with the best code"
         summary = (
             f"A permutation of the input changes attention of both sides without positions by {shown[0]}. One of what came before changes"
             f" the last answer of recurrent models by {shown[1]} or more, of attention with positions by {shown[2]} or more, of a causal"
             f" Transformer without them by {shown[3]} in one layer and up to {shown[4]} in two; its loss on bytes {behind}."
+            f" Where both sides are seen, the perplexity of hidden bytes without them {lost}."
         )
         cells = {
             "rnn": f"by order, {_of(before['rnn'])}",
@@ -214,30 +235,49 @@ class Position(Claim):
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
         """Bits per byte with every code and without."""
-        estimates = {code: mean_of(values) for code, values in _bits(results).items() if values}
-        if not estimates:
-            return ()
-        rows = [
-            Bar(code, Style(number, number), found.value, found.low, found.high, text=f"{found.value:.3f}")
-            for number, (code, found) in enumerate(estimates.items())
-        ]
-        title = "A causal Transformer on bytes, by its positional encoding"
-        drawn = interval_chart(title, "bits per byte by positional encoding", rows, Axis("bits per byte", numbers.number))
-        return (Figure(title, drawn, MEANS),)
+        return (
+            *_drawn("A causal Transformer on bytes, by its positional encoding", _bits(results), "bits per byte"),
+            *_drawn("A Transformer that sees both sides, by its positional encoding", _bits(results, "hidden"), "bits per hidden byte"),
+        )
 
 
-def _bits(results: Sequence[Result]) -> dict[str, dict[int, float]]:
+def _drawn(title: str, bits: Mapping[str, Mapping[int, float]], unit: str) -> tuple[Figure, ...]:
+    estimates = {code: mean_of(values) for code, values in bits.items() if values}
+    if not estimates:
+        return ()
+    rows = [
+        Bar(code, Style(number, number), found.value, found.low, found.high, text=f"{found.value:.3f}")
+        for number, (code, found) in enumerate(estimates.items())
+    ]
+    return (Figure(title, interval_chart(title, f"{unit} by positional encoding", rows, Axis(unit, numbers.number)), MEANS),)
+
+
+def _bits(results: Sequence[Result], part: str = "language") -> dict[str, dict[int, float]]:
     """Bits per byte by code and seed."""
-    return {code: by_seed(results, "language", "bits_per_byte", code=code) for code in POSITIONS}
+    return {code: by_seed(results, part, "bits_per_byte", code=code) for code in POSITIONS}
 
 
 def _behind(bits: Mapping[str, Mapping[int, float]]) -> Estimate:
-    """Bits per byte without a code over those with the code that is best in the mean over seeds, seed by seed."""
+    """Bits per byte without a code over those with the best, seed by seed."""
+    return mean_of([without / best for without, best in _beside_best(bits).values()])
+
+
+def _lost(results: Sequence[Result]) -> Estimate:
+    """Perplexity of hidden bytes without a code over that with the best, seed by seed.
+
+    Decides nothing against a need where the best, too, knows little more than how often each byte comes.
+    """
+    found = _beside_best(_bits(results, "hidden"))
+    trivial = by_seed(results, "hidden", "trivial", code="none")
+    learned = all(best + math.log2(LOST) < trivial[seed] for seed, (_, best) in found.items())
+    return unless_untrained(mean_of([2 ** (without - best) for without, best in found.values()]), LOST, learned)
+
+
+def _beside_best(bits: Mapping[str, Mapping[int, float]]) -> dict[int, tuple[float, float]]:
+    """By seed, the bits without a code, and those with the code that is best in the mean over seeds."""
     seeds = sorted(set.intersection(*(set(values) for values in bits.values())))
-    if not seeds:
-        return UNKNOWN
     best = min(POSITIONS[:-1], key=lambda code: sum(bits[code][seed] for seed in seeds))
-    return mean_of([bits["none"][seed] / bits[best][seed] for seed in seeds])
+    return {seed: (bits["none"][seed], bits[best][seed]) for seed in seeds}
 
 
 def _of(values: Sequence[float]) -> str:
