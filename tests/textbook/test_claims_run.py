@@ -61,6 +61,7 @@ def test_the_page_says_it(run):
     assert claim["summary"] in page
     assert all(escape(clause["statement"]) in page for clause in claim["clauses"])
     assert "Not run here" in page
+    assert "nothing comparable" in page
 
 
 def test_again_it_only_reads(run):
@@ -128,6 +129,7 @@ class Timed(Position):
 
     id = "timed"
     clauses = ()
+    published = ()
     seconds = {"smoke": 10.0}  # noqa: RUF012
     alone = True
 

@@ -206,6 +206,13 @@ def test_trainings_that_diverged_are_told_and_drawn(name, share):
     shown(name, [(e, row | DIVERGED if "by_length" in row and rng.random() < share else row) for e, row in whole])
 
 
+@pytest.mark.parametrize("name", list(CLAIMS))
+def test_published_figures_stand_beside_clauses_that_can_be_measured(name):
+    claim = CLAIMS[name]
+    for figure in claim.published:
+        assert all(number in range(len(claim.clauses)) for number in figure.clauses)
+
+
 def test_every_published_order_is_looked_for_under_a_name_that_is_measured():
     told = [CLAIMS[name]().told(results(name, tier="standard"), 0.0) for name in {order.claim for order in ORDERS}]
     assert agreement(told)["of"] == len(ORDERS)

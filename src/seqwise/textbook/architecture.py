@@ -155,11 +155,13 @@ class Architecture(Claim):
             value="operations in a row, and steps from token to token: O(1) in self-attention, O(length) in a recurrent layer",
             source="Vaswani et al. 2017, arXiv:1706.03762, table 1",
             read=False,
+            clauses=(5,),
         ),
         Published(
             value="of eight LSTM variants none is clearly better than the usual one; the forget gate matters most",
             source="Greff et al. 2017, arXiv:1503.04069",
             read=False,
+            clauses=(6,),
         ),
     )
     seconds: ClassVar = {"smoke": 40.0, "standard": 80.0, "long": 160.0}

@@ -90,10 +90,12 @@ class AttentionSupport(Claim):
             value="attention was first used between recurrent encoders and decoders",
             source="Bahdanau et al. 2015, arXiv:1409.0473",
             read=False,
+            clauses=(0, 1),
         ),
         Published(
             value="RNMT+, of LSTMs with multi-head attention, is ahead of the Transformer on WMT 2014",
             source="Chen et al. 2018, arXiv:1804.09849",
+            clauses=(2,),
         ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 9_000.0}

@@ -14,11 +14,17 @@ TIERS = ("smoke", "standard", "long")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
-    """A figure of the literature beside ours. ``read`` says whether the source itself was read."""
+    """A figure of the literature beside ours.
+
+    Args:
+        read: whether the source itself was read.
+        clauses: which of the claim's clauses measure the same thing here.
+    """
 
     value: str
     source: str
     read: bool = True
+    clauses: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,7 +126,7 @@ class Claim(abc.ABC):
             "clauses": clauses,
             "verdict": verdict,
             "summary": judged.summary,
-            "published": [dataclasses.asdict(figure) for figure in self.published],
+            "published": [dataclasses.asdict(figure) | {"clauses": list(figure.clauses)} for figure in self.published],
             "measurements": [measured.told() for measured in judged.measurements],
             "seconds": seconds,
             "figures": [],

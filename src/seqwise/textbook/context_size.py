@@ -92,13 +92,19 @@ class ContextSize(Claim):
             value="relative effective context: LSTM 400, Transformer 128 (its window), Transformer-XL 900",
             source="Dai et al. 2019, arXiv:1901.02860",
             read=False,
+            clauses=(0, 1),
         ),
         Published(
             value="perplexity gains 1 % or less beyond 150 to 250 tokens (AWD-LSTM)",
             source="Khandelwal et al. 2018, arXiv:1805.04623",
             read=False,
+            clauses=(0,),
         ),
-        Published(value="82 % of the gap between attention and gated convolutions is recall", source="Arora et al. 2023, arXiv:2312.04927"),
+        Published(
+            value="82 % of the gap between attention and gated convolutions is recall",
+            source="Arora et al. 2023, arXiv:2312.04927",
+            clauses=(2, 3),
+        ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 14_400.0}
 

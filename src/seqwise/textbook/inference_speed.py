@@ -182,11 +182,13 @@ class InferenceSpeed(Claim):
             value="48K tokens/s recurrent against 0.8K Transformer (60 times), WikiText-103",
             source="Gu et al. 2022 (S4), arXiv:2111.00396",
             read=False,
+            clauses=(1,),
         ),
         Published(
             value="4 to 5 times the throughput of a Transformer of its size (A100)",
             source="Gu & Dao 2023 (Mamba), arXiv:2312.00752",
             read=False,
+            clauses=(1,),
         ),
     )
     seconds: ClassVar = {"smoke": 40.0, "standard": 240.0, "long": 900.0}

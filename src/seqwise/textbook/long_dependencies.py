@@ -92,15 +92,18 @@ class LongDependencies(Claim):
             value="adding, length 600: LSTM 0.164, GRU 5.3e-5, RNN 0.177, TCN 5.8e-5 (who says 1: 1/6)",
             source="Bai et al. 2018, arXiv:1803.01271",
             read=False,
+            clauses=(0, 1),
         ),
         Published(
             value="copy memory, 1,000 blanks: LSTM 0.0204, RNN 0.0202, GRU 0.0197 (no memory: 0.0204), TCN 3.5e-5",
             source="Bai et al. 2018, arXiv:1803.01271",
             read=False,
+            clauses=(3,),
         ),
         Published(
             value="two layers of attention copy strings of exponential length, models with a state of fixed size cannot",
             source="Jelassi et al. 2024, arXiv:2402.01032",
+            clauses=(3, 4),
         ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 50_000.0}

@@ -1,6 +1,6 @@
 """The page of claims: the document's table measured again, then each claim with its rules, numbers, pictures and sources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqwise.report import numbers
@@ -106,9 +106,24 @@ def _value(told: Mapping[str, Any]) -> Cell:
 
 def _published(claim: Mapping[str, Any]) -> Table:
     rows = tuple(
-        (figure["value"], figure["source"] + ("" if figure["read"] else " (not read at the source)")) for figure in claim["published"]
+        (
+            figure["value"],
+            _beside([claim["clauses"][number] for number in figure["clauses"]]),
+            figure["source"] + ("" if figure["read"] else " (not read at the source)"),
+        )
+        for figure in claim["published"]
     )
-    return Table((Column("published", wide=True), Column("source", wide=True)), rows, sortable=False)
+    columns = (Column("published", wide=True), Column("here", wide=True), Column("source", wide=True))
+    return Table(columns, rows, sortable=False)
+
+
+def _beside(clauses: Sequence[Mapping[str, Any]]) -> Cell:
+    """What was measured here of the same."""
+    shown = [clause for clause in clauses if clause["value"] is not None]
+    if not shown:
+        return Cell("not measured" if clauses else "nothing comparable")
+    figures = [f"{numbers.number(clause['value'])} {clause['unit']}".strip() for clause in shown]
+    return Cell("; ".join(figures), note="; ".join(clause["effect"] for clause in shown))
 
 
 def _measurements(claim: Mapping[str, Any]) -> Table:

@@ -152,11 +152,13 @@ class Position(Claim):
             value="bidirectional 147.18 against 4.06 perplexity without and with positions",
             source="Haviv et al. 2022, arXiv:2203.16634",
             read=False,
+            clauses=(6,),
         ),
         Published(
             value="causal, WikiText-103: perplexity 20.97 without, 20.42 learned, 20.16 sinusoidal",
             source="Haviv et al. 2022, arXiv:2203.16634",
             read=False,
+            clauses=(5,),
         ),
         Published(
             value="lengths beyond training, mean reciprocal rank: .69 without, .33 rotary, .22 learned",

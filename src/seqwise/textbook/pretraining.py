@@ -93,19 +93,28 @@ class Pretraining(Claim):
             value="without pretraining 59.9, with it 74.7, an LSTM with it 69.1 (mean of tasks)",
             source="Radford et al. 2018 (GPT-1), Table 5",
             read=False,
+            clauses=(0, 1),
         ),
         Published(
             value="TREC-6, error of an LSTM: 10.67 from scratch, 5.69 pretrained; 100 labels match 100 times the data",
             source="Howard & Ruder 2018 (ULMFiT), arXiv:1801.06146",
             read=False,
+            clauses=(0,),
         ),
         Published(
             value="names (CoNLL): ELMo 92.2, BERT base 92.4, large 92.8, Flair, an LSTM, 93.1",
             source="Devlin et al. 2019, Table 7",
             read=False,
         ),
-        Published(value="four days on 4 to 16 Cloud TPUs", source="google-research/bert, README"),
-        Published(value="BERT large on 8 P100: about a year", source="J. Devlin, as quoted", read=False),
+        Published(
+            value="four days on 4 to 16 Cloud TPUs",
+            source="google-research/bert, README",
+        ),
+        Published(
+            value="BERT large on 8 P100: about a year",
+            source="J. Devlin, as quoted",
+            read=False,
+        ),
         Published(value="an mLSTM, three epochs of 40 GB of text: 4 hours on 128 V100", source="Puri et al. 2018, arXiv:1808.01371"),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 7_200.0}

@@ -68,10 +68,12 @@ class Scaling(Claim):
             value="exponent of parameters 0.076; LSTMs as good early in the context, not beyond",
             source="Kaplan et al. 2020, arXiv:2001.08361",
             read=False,
+            clauses=(0,),
         ),
         Published(
             value="the quasi-LSTM has the more favourable law of accelerator hours; crossing extrapolated to 50,000 of them",
             source="Stanic et al. 2023 (Languini), arXiv:2309.11197",
+            clauses=(3,),
         ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 10_800.0}

@@ -68,11 +68,13 @@ class StandardArchitecture(Claim):
             value="eight variants of the LSTM, none significantly better than the usual one",
             source="Greff et al. 2017, arXiv:1503.04069",
             read=False,
+            clauses=(1,),
         ),
         Published(
             value="BLEU of variants of the Transformer in the paper's own Table 3: 23.7 to 26.4",
             source="Vaswani et al. 2017, arXiv:1706.03762",
             read=False,
+            clauses=(0,),
         ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 3600.0}

@@ -107,11 +107,19 @@ class StateTracking(Claim):
             value="parity, mean over lengths 41 to 500: RNN 100, LSTM 100, Transformer 52.0 (chance 50)",
             source="Deletang et al. 2022, arXiv:2207.02098",
             read=False,
+            clauses=(0, 1, 2),
         ),
         Published(value="modular arithmetic 100, 100, 24.2 (chance 20)", source="Deletang et al. 2022, arXiv:2207.02098", read=False),
-        Published(value="even pairs, Transformer 96.4", source="Deletang et al. 2022, arXiv:2207.02098", read=False),
         Published(
-            value="linear recurrences with eigenvalues in [0, 1] cannot do parity, LSTMs can", source="Grazzi et al. 2024, arXiv:2411.12537"
+            value="even pairs, Transformer 96.4",
+            source="Deletang et al. 2022, arXiv:2207.02098",
+            read=False,
+            clauses=(4,),
+        ),
+        Published(
+            value="linear recurrences with eigenvalues in [0, 1] cannot do parity, LSTMs can",
+            source="Grazzi et al. 2024, arXiv:2411.12537",
+            clauses=(1, 3),
         ),
         Published(value="parity among the benchmarks that guessing random weights solves", source="Hochreiter & Schmidhuber 1996"),
     )

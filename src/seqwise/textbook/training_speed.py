@@ -221,6 +221,7 @@ class TrainingSpeed(Claim):
         Published(
             value="RTX 3090, equal parameters: a Transformer reads 2.5 (19 M) to 7.0 (706 M) times the tokens of a quasi-LSTM",
             source="Stanic et al. 2023 (Languini), arXiv:2309.11197",
+            clauses=(0, 1),
         ),
         Published(
             value="minGRU, minLSTM: 175 and 235 times faster than GRU and LSTM at length 512 (T4)",
@@ -235,6 +236,7 @@ class TrainingSpeed(Claim):
             value="operations that wait for each other: O(1) in self-attention, O(length) in a recurrent layer",
             source="Vaswani et al. 2017, arXiv:1706.03762, table 1",
             read=False,
+            clauses=(3, 4),
         ),
         Published(
             value="a minGRU half as fast as torch's GRU (length 1,000, 100 units, GPU)",

@@ -74,16 +74,18 @@ class UseCases(Claim):
             value="M4: won by a hybrid of exponential smoothing and LSTM; no entry of machine learning alone beat the benchmark Comb",
             source="Makridakis et al. 2018, IJF 34:802",
         ),
-        Published(value="speech: Transformer ahead on 13 of 15 corpora", source="Karita et al. 2019, arXiv:1909.06317"),
-        Published(value="a small set of intents: a bidirectional LSTM ahead of BERT", source="arXiv:2009.05451"),
+        Published(value="speech: Transformer ahead on 13 of 15 corpora", source="Karita et al. 2019, arXiv:1909.06317", clauses=(4,)),
+        Published(value="a small set of intents: a bidirectional LSTM ahead of BERT", source="arXiv:2009.05451", clauses=(0, 1)),
         Published(
             value="words of PTB, 24 million parameters, perplexity: LSTM 54.44 to 58.8, Transformer-XL 54.52",
             source="Dai et al. 2019 (Transformer-XL), arXiv:1901.02860",
             read=False,
+            clauses=(5,),
         ),
         Published(
             value="translation: an LSTM with the Transformer's ways of training (RNMT+) ahead of the Transformer on WMT14",
             source="Chen et al. 2018, ACL, paper 1011",
+            clauses=(6,),
         ),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 14_400.0}

@@ -140,8 +140,14 @@ class VanishingGradient(Claim):
             value="sufficient for vanishing: largest singular value below 1/gamma, gamma = 1 for tanh",
             source="Pascanu et al. 2013, arXiv:1211.5063",
             read=False,
+            clauses=(2,),
         ),
-        Published(value="forget bias 1 closes the gap between LSTM and GRU", source="Jozefowicz et al. 2015", read=False),
+        Published(
+            value="forget bias 1 closes the gap between LSTM and GRU",
+            source="Jozefowicz et al. 2015",
+            read=False,
+            clauses=(5,),
+        ),
     )
     seconds: ClassVar = {"smoke": 35.0, "standard": 330.0, "long": 2_400.0}
 
