@@ -1,13 +1,23 @@
-"""What pretraining is worth: each shipped model fine-tuned and from fresh weights, with a hundred labels and with more."""
+"""What pretraining is worth: each shipped model fine-tuned and from fresh weights, with a hundred labels and with more.
+
+usage: python benchmarks/labels.py, which writes the table of docs/pretraining.md from the records in benchmarks/records
+"""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from figures import Bench, Figure, Findings
 from runs import compare
 
+from seqwise.core.files import read_json, write_text
+
 FAMILIES = ("rnn", "lstm", "gru", "transformer")
 LABELS = (100, 500, 2000)
+RECORDS = Path(__file__).parent / "records"
+PAGE = Path(__file__).parents[1] / "docs" / "pretraining.md"
+START, END = "<!-- labels -->\n", "<!-- /labels -->"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,5 +98,38 @@ def gain(result: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
+def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Markdown: accuracy in percent from scratch and fine-tuned, the gain in points with its 95 % interval.
+
+    Args:
+        rows: of every data set, as :func:`labels` puts them into its record.
+    """
+    lines = [f"| data | labels | {' | '.join(FAMILIES)} |", "|---|---|" + "---|" * len(FAMILIES)]
+    for name, measured in rows.items():
+        for count in dict.fromkeys(row["labels"] for row in measured):
+            cells = [_cell(row) for family in FAMILIES for row in measured if (row["labels"], row["family"]) == (count, family)]
+            lines.append(f"| {name} | {count:,} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: Mapping[str, Any]) -> str:
+    if row["gain"] is None:
+        return "failed"
+    gain, *ends = (f"{100 * value:+.1f}".replace("-", "−") for value in (row["gain"], *(row["ci95"] or ())))
+    interval = f" ({' to '.join(ends)})" if ends else ""
+    return f"{100 * row['scratch']['mean']:.1f} → {100 * row['fine-tuned']['mean']:.1f}, {gain}{interval}"
+
+
+def recorded() -> dict[str, list[dict[str, Any]]]:
+    """The rows of every data set that has a record."""
+    files = {name: RECORDS / f"labels-{name}.json" for name in SETS}
+    return {name: read_json(file)["details"]["rows"] for name, file in files.items() if file.exists()}
+
+
 def _shown(score: dict[str, Any] | None) -> str:
     return f"{score['mean']:.3f}" if score else "failed"
+
+
+if __name__ == "__main__":
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    write_text(PAGE, before + START + table(recorded()) + END + rest.partition(END)[2])

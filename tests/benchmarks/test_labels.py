@@ -1,0 +1,33 @@
+"""The table of what pretraining is worth says what the records say."""
+
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def labels():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        import labels
+
+        yield labels
+
+
+def row(family, count=100, **told):
+    return {"labels": count, "family": family, "scratch": {"mean": 0.5}, "fine-tuned": {"mean": 0.456}, **told}
+
+
+def test_a_cell_has_both_scores_and_the_gain_with_its_interval(labels):
+    measured = [row(family, gain=-0.044, ci95=[-0.05, 0.012]) for family in ("rnn", "lstm", "gru")]
+    measured += [row("transformer", gain=None, ci95=None), row("rnn", 2000, gain=-0.044, ci95=None)]
+    *_, few, many = labels.table({"trec": measured}).splitlines()
+    assert few == "| trec | 100 | " + "50.0 → 45.6, −4.4 (−5.0 to +1.2) | " * 3 + "failed |"
+    assert many == "| trec | 2,000 | 50.0 → 45.6, −4.4 |"
+
+
+def test_the_page_is_what_was_recorded(labels):
+    shown = labels.PAGE.read_text(encoding="utf-8").partition(labels.START)[2].partition(labels.END)[0]
+    assert shown == labels.table(labels.recorded()), "run python benchmarks/labels.py"
