@@ -15,7 +15,7 @@ from seqwise.comparison.options import Options
 from seqwise.comparison.search import hyperparameters, space
 from seqwise.core.errors import UserError
 from seqwise.data.readers import load_corpus
-from seqwise.data.splits import limited, make_splits
+from seqwise.data.splits import SELECTING, limited, make_splits
 from seqwise.models.external import load_external
 from seqwise.models.origin import content_hash
 from seqwise.tasks.text_classification import TextClassification
@@ -133,15 +133,17 @@ def test_finetune_gives_a_run_that_answers(pretrained, tiny_csv, tmp_path):
 
 
 @settings(max_examples=20, deadline=None)
-@given(count=st.integers(2, 400), seed=st.integers(0, 5))
-def test_limited_splits_are_parts_of_the_whole_ones(tmp_path_factory, count, seed):
+@given(count=st.integers(2, 400), few=st.sampled_from([30, SELECTING]), seed=st.integers(0, 5))
+def test_limited_splits_are_parts_of_the_whole_ones(tmp_path_factory, count, few, seed):
     texts, labels = sentences(300)
     corpus = load_corpus(str(write_csv(tmp_path_factory.mktemp("csv") / "all.csv", texts, labels)))
     plan = make_splits(corpus, replicates=3, seed=seed)
-    found = limited(plan, corpus, count, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("seqwise.data.splits.SELECTING", few)
+        found = limited(plan, corpus, count, seed)
     for whole, part in zip(plan.replicates, found.replicates, strict=True):
         assert set(part.train) <= set(whole.train)
-        assert (len(part.train), len(part.validation)) == (min(count, len(whole.train)), min(count, len(whole.validation)))
+        assert (len(part.train), len(part.validation)) == (min(count, len(whole.train)), min(count, few, len(whole.validation)))
         assert np.array_equal(part.test, whole.test)
         if count >= 10:
             assert {corpus.labels[i] for i in part.train} == {"positive", "negative"}

@@ -58,7 +58,7 @@ Causal = Annotated[
     bool | None,
     typer.Option("--causal/--no-causal", help="Whether models read from left to right alone; as usual for the task if not given."),
 ]
-Labels = Annotated[int | None, typer.Option(help="Train on at most so many labelled examples, and select on as many.")]
+Labels = Annotated[int | None, typer.Option(help="Train on at most so many labelled examples, and select on as many, 500 at most.")]
 Patience = Annotated[int | None, typer.Option(help="Evaluations without a better score after which a training ends.")]
 Seed = Annotated[int, typer.Option(help="Seed of splits, weights and search.")]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time; as many as there are cores if not given.")]

@@ -51,7 +51,7 @@ class Options(Request, Config):
     data_fractions: str | None = None
     """Shares of the training data, ``0.1,0.3,1``, or numbers of examples, ``50,100,500``, at which every model is trained again."""
     labels: int | None = None
-    """Labelled examples to train on at most, and as many to select on."""
+    """Labelled examples to train on at most, and as many, 500 at most, to select on."""
     patience: int | None = None
     """Evaluations without a better score after which a training ends; None for never."""
     beside: str | None = None

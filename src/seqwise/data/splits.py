@@ -12,6 +12,8 @@ FOLDS = 5
 HOLDOUT_FROM = 20_000
 MAX_TEST = 10_000
 MIN_VALIDATION, MAX_VALIDATION = 50, 2_000
+SELECTING = 500
+"""Examples that are selected on where the labels are limited: more would cost more than training on so few."""
 
 
 class Split(enum.StrEnum):
@@ -102,15 +104,16 @@ def make_splits(corpus: LabelledCorpus, *, replicates: int, seed: int) -> SplitP
 
 
 def limited(plan: SplitPlan, corpus: LabelledCorpus, count: int, seed: int) -> SplitPlan:
-    """The same plan with at most ``count`` examples for training and as many for validation: what so many labels are worth.
+    """The same plan with at most ``count`` examples for training and as many, ``SELECTING`` at most, for validation.
 
-    They are stratified by class and drawn anew in each replicate; the test parts stay whole.
+    What so many labels are worth. They are stratified by class and drawn anew in each replicate; the test parts stay whole.
     """
     labels = np.unique(np.array(corpus.labels), return_inverse=True)[1]
     found = []
     for replicate, splits in enumerate(plan.replicates):
         rng = np.random.default_rng([seed, 3, replicate])
-        train, validation = (_drawn(part, labels, count, rng) for part in (splits.train, splits.validation))
+        train = _drawn(splits.train, labels, count, rng)
+        validation = _drawn(splits.validation, labels, min(count, SELECTING), rng)
         found.append(Splits(train, validation, splits.test))
     return dataclasses.replace(plan, replicates=found)
 
