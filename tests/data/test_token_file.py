@@ -34,6 +34,12 @@ def test_the_file_holds_every_document_and_its_end(tmp_path, tokenizer):
     np.testing.assert_array_equal(TokenFile.open(tmp_path / "a.tokens").tokens, ids)
 
 
+def test_a_mask_takes_the_space_before_it_along(tokenizer):
+    ids = tokenizer("one [MASK] three")["input_ids"]
+    assert ids == tokenizer("one[MASK] three")["input_ids"]
+    assert tokenizer.mask_token_id in ids
+
+
 def test_text_that_looks_like_a_special_token_is_text(tokenizer):
     ids = tokenizer(TEXTS[1], add_special_tokens=False, split_special_tokens=True)["input_ids"]
     assert not set(ids) & {tokenizer.mask_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}

@@ -2,7 +2,9 @@
 
 import pytest
 import zoo_checks as checks
+from transformers import pipeline
 
+import seqwise
 from seqwise.zoo.recipes import RECIPES
 from seqwise.zoo.shipped import MODELS, shipped_names
 from tiny_zoo import MADE
@@ -21,6 +23,14 @@ def test_shipped(name, check):
 @pytest.mark.parametrize("name", MADE)
 def test_made_here(name, check, made_zoo):
     check(made_zoo / name)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name.endswith("-mlm")])
+@pytest.mark.parametrize("space", [" ", ""])
+def test_masks_are_filled_with_what_stood_there(name, space):
+    fill = pipeline("fill-mask", seqwise.path(name), device="cpu")
+    assert fill(f"It is the largest city in the United{space}[MASK] .")[0]["token_str"] == " States"
+    assert fill(f"The ship was built in the 19th{space}[MASK] .")[0]["token_str"] == " century"
 
 
 def test_the_shipped_ones_are_a_set_made_by_the_recipes():

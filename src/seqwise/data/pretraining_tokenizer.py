@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-SPECIAL = ("[PAD]", "[UNK]", "[EOS]", "[MASK]")
+MASK = "[MASK]"
+SPECIAL = ("[PAD]", "[UNK]", "[EOS]", MASK)
 
 
 def train_pretraining_tokenizer(texts: Sequence[str], size: int, max_length: int) -> "PreTrainedTokenizerFast":
     """Byte-level BPE (Sennrich et al. 2016, arXiv:1508.07909) of ``size`` entries; the same texts give the same one in every process.
 
     Numbers 0 to 3 are [PAD], [UNK], [EOS] and [MASK]. No token is added to a text, every text comes back to the letter. "[MASK]" in a
-    text is the token, as ``pipeline("fill-mask")`` writes it, unless ``split_special_tokens=True`` says that texts are but texts.
+    text is the token, as ``pipeline("fill-mask")`` writes it, unless ``split_special_tokens=True`` says that texts are but texts; the
+    space before it goes with it, which is part of a word here.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
@@ -24,7 +26,7 @@ def train_pretraining_tokenizer(texts: Sequence[str], size: int, max_length: int
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=2,
-        special_tokens=list(SPECIAL),
+        special_tokens=[AddedToken(name, special=True, normalized=False, lstrip=name == MASK) for name in SPECIAL],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -34,7 +36,7 @@ def train_pretraining_tokenizer(texts: Sequence[str], size: int, max_length: int
         pad_token="[PAD]",
         unk_token="[UNK]",
         eos_token="[EOS]",
-        mask_token="[MASK]",
+        mask_token=MASK,
         model_max_length=max_length,
         padding_side="right",
         truncation_side="right",

@@ -10,19 +10,10 @@ TAGS = {"causal-lm": "text-generation", "masked-lm": "fill-mask"}
 PRECISIONS = {"no": "fp32"}
 """As ``--precision`` calls what accelerate calls otherwise."""
 USE = {
-    "causal-lm": """```python
-import seqwise  # registers the model with transformers
-from transformers import pipeline
-
-print(pipeline("text-generation", "PATH")("Once upon a time", max_new_tokens=50)[0]["generated_text"])
-```""",
-    "masked-lm": """```python
-import seqwise  # registers the model with transformers
-from transformers import pipeline
-
-print(pipeline("fill-mask", "PATH")("The capital of France is [MASK].")[0]["token_str"])
-```""",
+    "causal-lm": 'print(pipeline("text-generation", PATH)("Once upon a time", max_new_tokens=50)[0]["generated_text"])',
+    "masked-lm": 'print(pipeline("fill-mask", PATH)("It is the largest city in the United [MASK] .")[0]["token_str"])',
 }
+"""One line of Python, in which PATH is to be filled in."""
 
 
 def pretraining_card(record: Mapping[str, Any]) -> str:
@@ -44,7 +35,12 @@ tags:
 
 ## How to use it
 
-{USE[options["objective"]]}
+```python
+import seqwise  # registers the model with transformers
+from transformers import pipeline
+
+{USE[options["objective"]].replace("PATH", '"PATH"')}
+```
 
 ## How it was made
 
@@ -68,7 +64,7 @@ of the same kind; on other text it does worse.
 def size_line(record: Mapping[str, Any]) -> str:
     parameters = record["parameters"]
     return (
-        f"{parameters['non_embedding']:,} parameters and {parameters['embedding']:,} of the embedding, {record['vocab_size']:,} tokens,"
+        f"{parameters['non_embedding']:,} parameters, {parameters['embedding']:,} more in the embedding of {record['vocab_size']:,} tokens;"
         f" windows of {record['options']['context']}."
     )
 

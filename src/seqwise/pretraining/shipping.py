@@ -24,7 +24,7 @@ MOST_BYTES = 5_000_000
 """Of a folder."""
 DTYPE = torch.float16
 """Of the file. Weights are far below its largest number, and it rounds an eighth as much as bfloat16 does."""
-PROBES = {"causal-lm": "The history of the city begins in the", "masked-lm": "The history of the city [MASK] in the 12th century."}
+PROBES = {"causal-lm": "The history of the city begins in the", "masked-lm": "It is the largest city in the United [MASK] ."}
 PROBED = 20
 WEIGHTS = "model.safetensors"
 

@@ -4,19 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqwise.comparison.wording import metric
-from seqwise.pretraining.card import TAGS, size_line, training_line
+from seqwise.pretraining.card import TAGS, USE, size_line, training_line
 from seqwise.zoo.recipes import LICENCE, SOURCES
 
-USE = {
-    "causal-lm": """from transformers import pipeline
-
-model, tokenizer = seqwise.load("NAME")
-print(pipeline("text-generation", seqwise.path("NAME"))("Once upon a time", max_new_tokens=50)[0]["generated_text"])""",
-    "masked-lm": """from transformers import pipeline
-
-model, tokenizer = seqwise.load("NAME")
-print(pipeline("fill-mask", seqwise.path("NAME"))("The capital of France is [MASK].")[0]["token_str"])""",
-}
 READING = {"causal-lm": "reads from left to right and predicts the next token", "masked-lm": "reads both sides and fills hidden tokens"}
 
 
@@ -39,7 +29,10 @@ on small data, not for its knowledge.
 
 ```python
 import seqwise  # registers the model with transformers
-{USE[options["objective"]].replace("NAME", name)}
+from transformers import pipeline
+
+model, tokenizer = seqwise.load("{name}")
+{USE[options["objective"]].replace("PATH", f'seqwise.path("{name}")')}
 ```
 
 `AutoModel.from_pretrained(seqwise.path("{name}"))` and its relatives work as well; nothing is fetched.
@@ -153,5 +146,5 @@ def _precision(record: Mapping[str, Any]) -> str:
 
 def _example(record: Mapping[str, Any]) -> str:
     found = record["probe"]
-    words = ", ".join(f"`{word.strip() or word}`" for word in found["written"][:5])
+    words = ", ".join(f"`{word.strip() or repr(word)[1:-1]}`" for word in found["written"][:5])
     return f"- for “{found['text']}” it finds likeliest {words}"
