@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqwise.comparison.contenders import parse_contenders
+from seqwise.comparison.budget import SEARCH_SHARE
+from seqwise.comparison.contenders import Contender, parse_contenders
 from seqwise.comparison.search import FORGETTING, Dimension, hyperparameters, points, select, shared, space
 from seqwise.core.errors import UserError
 from seqwise.data.splits import Split
@@ -40,6 +41,22 @@ def test_the_forget_bias_is_searched_where_there_is_a_forget_gate():
     assert {name for name in MIXERS if name != "attention" and MIXERS[name].cell.forget_gate is not None} == FORGETTING
     searched = {contender.name for contender in CONTENDERS if any(d.name == "forget_bias" for d in space(contender, TASK))}
     assert searched == {"lstm", "lstm+attention", "minlstm"}
+
+
+def outside(**told):
+    return {dimension.name: dimension for dimension in space(Contender("x", source="hf:x", **told), TASK)}
+
+
+def test_large_models_are_tried_at_smaller_rates_from_scratch_too():
+    assert outside(fresh=True, small=True)["learning_rate"] == SHARED[0]
+    for fresh in (True, False):
+        large, small = (outside(fresh=fresh, small=size)["learning_rate"] for size in (False, True))
+        assert large.low < small.low
+        assert large.high < small.high
+
+
+def test_every_layer_learns_for_half_of_a_search():
+    assert outside()["unfreezing"].high <= SEARCH_SHARE / 2
 
 
 def test_other_seeds_other_points():

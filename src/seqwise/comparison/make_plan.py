@@ -31,7 +31,8 @@ OWN = "own"
 COST_SECONDS = 8.0
 """Seconds that measuring cost and writing the report take, besides what depends on the models."""
 RULES = [
-    "same input, batches in the same order, loss, schedule and number of evaluations for every model",
+    "same input, batches in the same order, loss and number of evaluations for every model",
+    "the learning rate rises, stays and falls; how fast, and what else is a model's own, its search decides",
     "every replicate is the whole procedure: its own search, selected on validation, then training",
     "only the kept configuration of a replicate reads the test split, once",
     "a diverged replicate counts as the trivial baseline",

@@ -61,21 +61,24 @@ FORGETTING = frozenset({"lstm", "minlstm"})
 POSITIONS = Dimension("position_embedding", choices=("rotary", "learned"))
 
 
-SMALL_RATE, LARGE_RATE = Dimension("learning_rate", 3e-4, 5e-3, log=True), Dimension("learning_rate", 1e-5, 1e-3, log=True)
-"""Of fine-tuning: the narrower a model, the larger the rate that suits it (Yang et al. 2022, arXiv:2203.03466)."""
+LARGE_RATE = Dimension("learning_rate", 1e-4, 1e-3, log=True)
+"""Of fresh weights, ten million and more: the narrower a model, the larger the rate that suits it (Yang et al. 2022, arXiv:2203.03466)."""
+SMALL_TUNED, LARGE_TUNED = Dimension("learning_rate", 3e-4, 5e-3, log=True), Dimension("learning_rate", 1e-5, 1e-3, log=True)
+"""Of fine-tuning."""
 DECAY = Dimension("decay", 0.25, 0.75)
-LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.25)
-"""Every layer has begun to learn when a search ends."""
+LAYER_DECAY, UNFREEZING = Dimension("layer_decay", 0.5, 1.0), Dimension("unfreezing", 0.0, 0.1)
+"""Every layer has learned for more than half of a search when that ends."""
 
 
-def shared(task: Task, *, fine_tuned: bool = False, small: bool = False) -> tuple[Dimension, ...]:
+def shared(task: Task, *, fine_tuned: bool = False, small: bool = True) -> tuple[Dimension, ...]:
     """The dimensions that every family has; the task says how much dropout makes sense.
 
     Args:
         fine_tuned: of a model that does not start from fresh weights.
         small: of one of fewer than ten million parameters.
     """
-    rate = (SMALL_RATE if small else LARGE_RATE) if fine_tuned else LEARNING_RATE
+    fresh, tuned = (LEARNING_RATE, SMALL_TUNED) if small else (LARGE_RATE, LARGE_TUNED)
+    rate = tuned if fine_tuned else fresh
     return rate, Dimension("dropout", *task.dropout), WEIGHT_DECAY
 
 
@@ -90,7 +93,8 @@ def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
         own = (gate, POSITIONS)
     else:
         own = (gate, BODY)
-    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh, small=contender.small) + own
+    large = bool(contender.source) and not contender.small
+    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh, small=not large) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:
