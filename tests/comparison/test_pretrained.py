@@ -13,6 +13,7 @@ import seqwise
 from seqwise.comparison.contenders import parse_contenders, with_and_without
 from seqwise.comparison.options import Options
 from seqwise.comparison.search import hyperparameters, space
+from seqwise.comparison.start import same_source
 from seqwise.core.errors import UserError
 from seqwise.data.readers import load_corpus
 from seqwise.data.splits import SELECTING, limited, make_splits
@@ -179,6 +180,29 @@ def test_a_model_is_not_judged_by_what_it_has_learned(tiny_csv, tmp_path):
     assert not (tmp_path / "second").exists()
     test = write_csv(tmp_path / "test.csv", *sentences(40, seed=9))
     seqwise.finetune(str(tiny_csv), first.path, test=str(test), out=tmp_path / "third", **SETTINGS | {"steps": 12}, **quiet)
+
+
+def test_a_language_model_is_not_judged_by_the_text_that_it_was_pretrained_on(pretrained, tmp_path):
+    (source,) = json.loads((pretrained / "pretrain.json").read_text())["sources"]
+    asked = {"task": "text-generation", "console": Console(quiet=True), **SETTINGS}
+    for model in (pretrained, pretrained / "model"):
+        with pytest.raises(UserError, match="has seen examples that it would be tested on"):
+            seqwise.finetune(source, model, out=tmp_path / "run", **asked)
+    with pytest.raises(UserError, match="has seen examples that it would be tested on"):
+        seqwise.finetune("demo:docs", "lstm-tiny", out=tmp_path / "run", **asked)
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_text_goes_by_several_names(tmp_path, monkeypatch):
+    (tmp_path / "wikitext2").mkdir()
+    (tmp_path / "wikitext2" / "train.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    assert same_source("demo:docs", "demo:docs")
+    assert not same_source("demo:docs", "demo:python")
+    assert same_source(str(tmp_path / "wikitext2" / "train.txt"), "wikitext2/train.txt")
+    monkeypatch.chdir(tmp_path / "wikitext2")
+    assert same_source("train.txt", "wikitext2/train.txt")
+    assert not same_source("train.txt", "other/train.txt")
 
 
 def test_patience_is_for_one_model_and_labels_for_all_classes(tiny_csv, tmp_path):

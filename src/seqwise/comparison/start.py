@@ -20,6 +20,9 @@ from seqwise.models.origin import check_task, content_hash, find
 from seqwise.tasks import TASK_DATA, TASKS
 from seqwise.tasks.task_data import CorpusLike
 
+PRETRAINED = ("pretrain.json", "record.json")
+"""What a pretraining leaves beside its model, and a shipped model holds."""
+
 
 def request_of(options: Options, corpus: CorpusLike, contenders: list[Contender]) -> str:
     """The fingerprint of what is asked, the content of models from outside included."""
@@ -66,24 +69,43 @@ def located(contenders: list[Contender], task: str) -> list[Contender]:
 
 
 ALWAYS_SPLIT_ALIKE = ("text-generation", "time-series-forecasting")
-"""Tasks whose test part follows from the data alone."""
+"""Tasks whose test part follows from the data alone: a comparison of them leaves it out."""
 
 
-def check_unseen(contenders: list[Contender], corpus: Any) -> None:
-    """Raises :class:`UserError` for a model that a run has trained on these very data, where no test part is fixed: it may have learned
-    from what would be its test.
+def check_unseen(contenders: list[Contender], corpus: Any, task: str) -> None:
+    """Raises :class:`UserError` for a model that has learned from these very data, where no test part is fixed.
+
+    It may have seen what would be its test. Of language modelling that is a model pretrained on the same text; of other tasks, which ask
+    for more than the text, one that a comparison has trained.
     """
     if "test" in getattr(corpus, "given", ()):
         return
     for contender in contenders:
-        if contender.source and not contender.fresh:
-            place = Path(contender.source)
-            record = next((folder / "comparison.json" for folder in (place, place.parent) if (folder / "comparison.json").exists()), None)
-            if record is not None and read_json(record).get("data", {}).get("sha256") == corpus.sha256:
-                raise UserError(
-                    f"'{contender.name}' was trained on {corpus.source} already, and has seen examples that it would be tested on",
-                    expected="other data, or a fixed test part: --test FILE, or a column split",
-                )
+        if contender.source and not contender.fresh and _has_seen(Path(contender.source), corpus, task):
+            raise UserError(
+                f"'{contender.name}' was trained on {corpus.source} already, and has seen examples that it would be tested on",
+                expected="other data, or a fixed test part: --test FILE, or a column split",
+            )
+
+
+def _has_seen(model: Path, corpus: Any, task: str) -> bool:
+    places = (model, model.parent)
+    if task == "text-generation":
+        record = next((folder / name for folder in places for name in PRETRAINED if (folder / name).exists()), None)
+        return record is not None and any(same_source(corpus.source, source) for source in read_json(record).get("sources", ()))
+    record = next((folder / "comparison.json" for folder in places if (folder / "comparison.json").exists()), None)
+    learned = task not in ALWAYS_SPLIT_ALIKE and record is not None
+    return learned and read_json(record).get("data", {}).get("sha256") == corpus.sha256
+
+
+def same_source(one: str, other: str) -> bool:
+    """Whether two names are of one text: equal, of one file, or the first a file whose path ends with the folder and name of the other."""
+    if one == other:
+        return True
+    first, second = Path(one), Path(other)
+    if first.exists() and second.exists():
+        return first.samefile(second)
+    return len(second.parts) > 1 and first.resolve().parts[-len(second.parts) :] == second.parts
 
 
 def check_device(device: str) -> None:
@@ -111,8 +133,7 @@ def run_comparison(
     data.check(options)
     contenders = located(contenders, options.task)
     corpus = data.read(options)
-    if options.task not in ALWAYS_SPLIT_ALIKE:
-        check_unseen(contenders, corpus)
+    check_unseen(contenders, corpus, options.task)
     if options.beside:
         check_other(read_other(options.beside), path=options.beside, task=options.task, sha256=corpus.sha256, match=options.match)
     options.steps_of([contender.name for contender in contenders])
