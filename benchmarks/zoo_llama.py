@@ -1,14 +1,17 @@
 """A LLaMA of the Hugging Face library beside the zoo: as large, on the same tokens in the same order, by the same loop."""
 
 import contextlib
+import statistics
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from figures import Bench, Figure, Findings
+from figures import Bench, Figure, Findings, median
+from pipeline import timed
 from transformers import LlamaConfig, LlamaForCausalLM
+from zoo_speed import trainer_of
 
 from seqwise.comparison.sizes import FEED_FORWARD_RATIO, TOLERANCE
 from seqwise.core.files import read_json, write_json
@@ -95,30 +98,47 @@ def train_llama(bench: Bench, recipe: Recipe, like: dict[str, Any]) -> dict[str,
     return record
 
 
-def at_seconds(curve: list[dict[str, Any]], seconds: float) -> float | None:
-    """The score after so many seconds, on the straight line between two evaluations; None before the first and after the last one."""
-    times = [point["seconds"] for point in curve]
-    if not times[0] <= seconds <= times[-1]:
+def at_step(curve: list[dict[str, Any]], step: float) -> float | None:
+    """The score after so many steps, on the straight line between two evaluations; None before the first and after the last one."""
+    steps = [point["step"] for point in curve]
+    if not steps[0] <= step <= steps[-1]:
         return None
-    return float(np.interp(seconds, times, [point[METRIC] for point in curve]))
+    return float(np.interp(step, steps, [point[METRIC] for point in curve]))
+
+
+def step_seconds(running: dict[str, Trainer], rounds: int) -> dict[str, list[float]]:
+    """Of whole training steps, every model once a round, the order turned: trainings one after the other met other loads."""
+    samples: dict[str, list[float]] = {name: [] for name in running}
+    for trainer in running.values():
+        trainer.model.train()
+        timed(trainer)
+    for turn in range(rounds):
+        for name in list(running) if turn % 2 else list(running)[::-1]:
+            samples[name].append(timed(running[name])[1])
+    return samples
 
 
 def zoo_llama(bench: Bench) -> Findings:
-    """Bits per byte of every causal model at equal tokens, and when the fastest of them had read all."""
+    """Bits per byte of every causal model at equal tokens, and at equal seconds: those that the fastest needs for all tokens."""
     bench.dataset("wikitext2")
     causal = [recipe for recipe in recipes(bench) if recipe.objective == "causal-lm"]
     records = {recipe.name: pretrained(bench, recipe) for recipe in causal}
     transformer = next(recipe for recipe in causal if recipe.model == "transformer")
     records["llama"] = train_llama(bench, transformer, records[transformer.name])
-    ends = {name: record["curve"][-1] for name, record in records.items()}
-    fastest = min(ends, key=lambda name: ends[name]["seconds"])
-    limit = ends[fastest]["seconds"]
-    figures = [Figure(name="equal seconds", value=limit, unit=f"s with evaluations, when {fastest} had read all")]
+    like = records[transformer.name]
+    running = {recipe.name: trainer_of(bench, recipe) for recipe in causal}
+    running["llama"] = llama_trainer(bench, transformer, (bench.out / "runs" / "zoo-llama").resolve(), like)
+    samples = step_seconds(running, bench.choose(15, 2))
+    seconds = {name: statistics.median(values) for name, values in samples.items()}
+    fastest = min(seconds, key=seconds.__getitem__)
+    figures = [Figure(name="equal seconds", value=seconds[fastest] * like["steps"], unit=f"s of training, in which {fastest} reads all")]
     for name, record in records.items():
+        reached = like["steps"] * seconds[fastest] / seconds[name]
         figures += [
             Figure(name=f"{name}: parameters without embeddings", value=record["parameters"]["non_embedding"], unit="count"),
-            Figure(name=f"{name}: tokens per second of training", value=record["tokens"] / record["train_seconds"], unit="1/s"),
-            Figure(name=f"{name}: at equal tokens ({record['tokens']:,})", value=ends[name][METRIC], unit="bits per byte"),
-            Figure(name=f"{name}: at equal seconds, interpolated", value=at_seconds(record["curve"], limit), unit="bits per byte"),
+            median(f"{name}: a step of {like['tokens_per_step']:,} tokens, one thread", samples[name], "s"),
+            Figure(name=f"{name}: at equal tokens ({record['tokens']:,})", value=record["curve"][-1][METRIC], unit="bits per byte"),
+            Figure(name=f"{name}: at equal seconds, interpolated", value=at_step(record["curve"], reached), unit="bits per byte"),
         ]
-    return Findings(figures, {"curves": {name: record["curve"] for name, record in records.items()}, "llama": records["llama"]})
+    curves = {name: record["curve"] for name, record in records.items()}
+    return Findings(figures, {"curves": curves, "llama": records["llama"], "step seconds": samples})

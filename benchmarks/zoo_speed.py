@@ -15,6 +15,7 @@ from seqwise.models.accounting import training_flops
 from seqwise.pretraining.build import build_trainer
 from seqwise.pretraining.corpus import prepare
 from seqwise.training.loop import Trainer
+from seqwise.zoo.recipes import Recipe
 from zoo import options_of, recipes
 
 SIZES = ("1m", "10m")
@@ -22,17 +23,20 @@ ENDLESS = 10**9
 """Steps of a schedule whose evaluations are never reached here."""
 
 
-def trainers(bench: Bench) -> dict[str, Trainer]:
-    """One of each causal family and size, on the corpus of the zoo."""
-    causal, found = [recipe for recipe in recipes(bench) if recipe.objective == "causal-lm"], {}
+def trainer_of(bench: Bench, recipe: Recipe) -> Trainer:
+    """Ready to train on the corpus of the zoo, and writing nothing; for one thread."""
+    torch.set_num_threads(1)
     folder = (bench.out / "runs" / "zoo-speed").resolve()
     with contextlib.chdir(bench.data):
-        tokenizer, parts = prepare(options_of(causal[0]), folder, lambda text: print(f"  {text}", flush=True))
-    for size in bench.choose(SIZES, ("30k", "100k")):
-        for recipe in causal:
-            told = {"accelerator": accelerator_for("cpu"), "folder": None, "steps": ENDLESS}
-            found[f"{recipe.model}, {size}"] = build_trainer(options_of(recipe.replace(size=size, width=None)), tokenizer, parts, **told)
-    return found
+        tokenizer, parts = prepare(options_of(recipe), folder, lambda text: print(f"  {text}", flush=True))
+    return build_trainer(options_of(recipe), tokenizer, parts, accelerator=accelerator_for("cpu"), folder=None, steps=ENDLESS)
+
+
+def trainers(bench: Bench) -> dict[str, Trainer]:
+    """One of each causal family and size."""
+    causal = [recipe for recipe in recipes(bench) if recipe.objective == "causal-lm"]
+    sized = [(size, recipe.replace(size=size, width=None)) for size in bench.choose(SIZES, ("30k", "100k")) for recipe in causal]
+    return {f"{recipe.model}, {size}": trainer_of(bench, recipe) for size, recipe in sized}
 
 
 def measure(running: dict[str, Trainer], rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -57,7 +61,6 @@ def zoo_speed(bench: Bench, *, gated: bool = True) -> Findings:
     """One thread. Raises :class:`~figures.Skipped` where the conformance tests fail, or the data are not there."""
     gate = require_gate(bench) if gated else NO_GATE
     bench.dataset("wikitext2")
-    torch.set_num_threads(1)
     samples = measure(trainers(bench), bench.choose(7, 2))
     peaks = [row["peak"] / 1e9 for rows in samples.values() for row in rows]
     figures: list[Figure] = [median("matrix-product peak", peaks, "GFLOP/s")]

@@ -6,6 +6,7 @@
 # %%
 import argparse
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,11 +25,11 @@ import seqwise
 from seqwise.data.demos import docstrings
 
 options = argparse.ArgumentParser()
-options.add_argument("--model", help="folder or name of a pretrained model; default: the lstm-tiny that comes with the package")
+options.add_argument("--model", default="lstm-tiny", help="a pretrained model of the package, or a folder")
 options.add_argument("--push-to", help="USER/NAME on the hub; default: nothing is pushed")
 options.add_argument("--epochs", type=float, default=4.0)
 given, _ = options.parse_known_args()
-pretrained = given.model or seqwise.path("lstm-tiny")
+pretrained = given.model if Path(given.model).is_dir() else seqwise.path(given.model)
 set_seed(0)
 
 # %% [markdown]

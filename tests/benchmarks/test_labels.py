@@ -28,6 +28,20 @@ def test_a_cell_has_both_scores_and_the_gain_with_its_interval(labels):
     assert many == "| trec | 2,000 | 50.0 → 45.6, −4.4 |"
 
 
+@pytest.mark.parametrize(("first", "second"), [("lstm-tiny", "lstm-tiny-scratch"), ("lstm-tiny-scratch", "lstm-tiny")])
+def test_a_gain_is_what_fine_tuning_is_ahead_by(labels, first, second):
+    scores = {"lstm-tiny": 0.7, "lstm-tiny-scratch": 0.6}
+    told = scores[first] - scores[second]
+    result = {
+        "protocol": {"metric": "accuracy"},
+        "models": [{"name": name, "scores": {"accuracy": {"mean": score}}} for name, score in scores.items()],
+        "pairwise": [{"a": first, "b": second, "difference": told, "ci95": sorted((told * 0.5, told * 2))}],
+    }
+    found = labels.gain(result, "lstm-tiny")
+    assert found["gain"] == pytest.approx(0.1)
+    assert found["ci95"] == pytest.approx((0.05, 0.2))
+
+
 def test_the_page_is_what_was_recorded(labels):
     shown = labels.PAGE.read_text(encoding="utf-8").partition(labels.START)[2].partition(labels.END)[0]
     assert shown == labels.table(labels.recorded()), "run python benchmarks/labels.py"

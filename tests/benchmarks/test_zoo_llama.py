@@ -44,18 +44,18 @@ def test_a_size_that_cannot_be_had(zoo_llama):
     st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.5, 8)), min_size=1, max_size=20),
     st.floats(0, 2500),
 )
-def test_a_curve_is_read_on_straight_lines_and_not_beyond_its_ends(zoo_llama, parts, seconds):
+def test_a_curve_is_read_on_straight_lines_and_not_beyond_its_ends(zoo_llama, parts, step):
     at, curve = 0.0, []
-    for step, score in parts:
-        at += step
-        curve.append({"seconds": at, "bits_per_byte": score})
-    read = zoo_llama.at_seconds(curve, seconds)
-    before = [point for point in curve if point["seconds"] <= seconds]
-    after = [point for point in curve if point["seconds"] >= seconds]
+    for more, score in parts:
+        at += more
+        curve.append({"step": at, "bits_per_byte": score})
+    read = zoo_llama.at_step(curve, step)
+    before = [point for point in curve if point["step"] <= step]
+    after = [point for point in curve if point["step"] >= step]
     if not before or not after:
         assert read is None
         return
     near = sorted((before[-1]["bits_per_byte"], after[0]["bits_per_byte"]))
     assert near[0] - 1e-9 <= read <= near[1] + 1e-9
     for point in curve:
-        assert zoo_llama.at_seconds(curve, point["seconds"]) == pytest.approx(point["bits_per_byte"])
+        assert zoo_llama.at_step(curve, point["step"]) == pytest.approx(point["bits_per_byte"])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import seqwise
@@ -20,14 +19,6 @@ ALLOWED = ("Use 'content=",)
 WARNINGS = [part for text in ALLOWED for part in ("-W", f"ignore:{text}:DeprecationWarning")]
 
 
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    """A language model of seconds, in place of the one that took hours."""
-    settings = {"size": "100k", "layers": 2, "tokenizer": "bpe:1000", "context": 64, "batch": 8, "budget": "60ktokens", "device": "cpu"}
-    folder, _ = seqwise.pretrain("demo:docs", out=tmp_path_factory.mktemp("pretrained") / "run", console=Console(quiet=True), **settings)
-    return folder / "model"
-
-
 def run(arguments, **environment):
     program = [sys.executable, "-W", "error", *WARNINGS, EXAMPLE, *map(str, arguments)]
     done = subprocess.run(program, capture_output=True, text=True, env=os.environ | environment, check=False)
@@ -36,10 +27,11 @@ def run(arguments, **environment):
 
 
 @pytest.mark.slow
-def test_from_a_pretrained_folder_to_a_shared_model(pretrained, tmp_path):
+@pytest.mark.parametrize("model", [[], ["--model", seqwise.path("gru-tiny")]], ids=["the default", "a folder"])
+def test_from_a_pretrained_model_to_a_shared_one(model, tmp_path):
     with running_hub() as hub:
         address = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "cache")}
-        said = run(["--model", pretrained, "--push-to", "someone/lstm-docstrings"], **address)
+        said = run([*model, "--epochs", 1, "--push-to", "someone/lstm-docstrings"], **address)
     score, trivial = map(float, re.search(r"accuracy (\S+), most frequent class (\S+)", said).groups())
     assert score > 2 * trivial
     (saved, *answer), again = (

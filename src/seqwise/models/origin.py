@@ -13,6 +13,8 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 OURS = ("seqwise", "seqwise_seq2seq")
 """Model types that seqwise makes."""
+BARE, FILLING = "feature-extraction", "fill-mask"
+"""What a model without a head is for, and one of masks: no tasks of a comparison."""
 ENDINGS = {
     "ForAudioClassification": "audio-classification",
     "ForCTC": "automatic-speech-recognition",
@@ -20,14 +22,12 @@ ENDINGS = {
     "ForSeq2SeqLM": "translation",
     "ForConditionalGeneration": "translation",
     "ForPrediction": "time-series-forecasting",
-    "ForMaskedLM": "fill-mask",
+    "ForMaskedLM": FILLING,
     "CausalLM": "text-generation",
     "LMHeadModel": "text-generation",
 }
 """The task of a model by the end of its architecture's name, as the Hugging Face library calls tasks."""
-BARE = "feature-extraction"
-"""The task of a model without a head."""
-TRANSFERS = {"text-classification": ("text-generation", "fill-mask", BARE)}
+TRANSFERS = {"text-classification": ("text-generation", FILLING, BARE)}
 """The tasks whose models, besides its own, a task can go on from."""
 ELSEWHERE = ("text-classification", "text-generation")
 """The tasks of models that seqwise has not made."""
@@ -101,7 +101,7 @@ def check_task(source: str, folder: Path, task: str) -> None:
         raise UserError(
             f"{source} was made for {made} and cannot go on to {task}",
             expected=f"a model of {' or '.join(possible)}",
-            fix=f"another model, or --task {made} where the data are of that kind",
+            fix="another model" if made in (BARE, FILLING) else f"another model, or --task {made} where the data are of that kind",
         )
 
 
