@@ -213,21 +213,54 @@ folder, record = seqwise.pretrain(sys.argv[1], out=sys.argv[2], console=Console(
 """
 
 
+UNEQUAL_CLOCKS = """
+import os, time
+from seqwise.pretraining.engine import Pretraining
+from seqwise.training.loop import Trainer
+
+def stopped(*arguments):
+    raise SystemExit("stopped before the first step")
+
+Trainer.run = stopped
+speed = 1 + int(os.environ["RANK"])
+made = Pretraining.__init__
+Pretraining.__init__ = lambda self, *arguments: made(self, *arguments, clock=lambda: speed * time.perf_counter())
+"""
+
+
+def in_processes(count, *words):
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([*start, *map(str, words)], env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["lstm", "transformer"])
 def test_two_processes_train_as_one(corpus, tmp_path, model):
     (tmp_path / "program.py").write_text(PROGRAM)
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for count in (1, 2):
-        words = [*start, str(count), str(tmp_path / "program.py"), str(corpus), str(tmp_path / f"run-{count}"), model]
-        subprocess.run(words, check=True, env=environment, capture_output=True, timeout=300)
+        assert in_processes(count, tmp_path / "program.py", corpus, tmp_path / f"run-{count}", model).returncode == 0
     one, two = (json.loads((tmp_path / f"run-{count}" / "pretrain.json").read_text()) for count in (1, 2))
     assert two["environment"]["processes"] == 2
     assert one["steps"] == two["steps"] == 50
     for first, second in zip(one["curve"], two["curve"], strict=True):
         assert second["train_loss"] == pytest.approx(first["train_loss"], abs=1e-5)
         assert second["bits_per_byte"] == pytest.approx(first["bits_per_byte"], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_agree_on_the_steps_of_a_budget_in_time_and_go_on_with_them(corpus, tmp_path):
+    """Each one's clock is its own: they run at different speeds here, and one of them would measure more steps than the other."""
+    timed = PROGRAM.replace("6400tokens", "3s")
+    (tmp_path / "program.py").write_text(UNEQUAL_CLOCKS + timed)
+    stopped = in_processes(2, tmp_path / "program.py", corpus, tmp_path / "run", "lstm")
+    assert "stopped before the first step" in stopped.stderr
+    steps = json.loads((tmp_path / "run" / "plan.json").read_text())["steps"]
+    (tmp_path / "program.py").write_text(timed)
+    done = in_processes(2, tmp_path / "program.py", corpus, tmp_path / "run", "lstm")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run" / "pretrain.json").read_text())
+    assert (record["steps"], record["environment"]["processes"]) == (steps, 2)
 
 
 @pytest.mark.slow

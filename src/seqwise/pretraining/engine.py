@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -120,10 +121,9 @@ class Pretraining:
     def _plan(self, accelerator: Accelerator, trainer: Trainer, parts: dict[str, TokenFile], tokenizer: Any) -> dict[str, Any]:
         """How many steps, decided once; on disk before the first of them."""
         path = self.folder / "plan.json"
-        if not path.exists() or not accelerator.is_main_process:
-            steps = self._steps(accelerator, trainer)
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process and not path.exists():
+        undecided = _as_first(not path.exists())
+        steps = self._steps(trainer) if undecided else 0
+        if undecided and accelerator.is_main_process:
             count, context = count_of_model(trainer.bare_model), self.options.context
             write_json(
                 path,
@@ -144,7 +144,7 @@ class Pretraining:
         self._say(f"{plan['steps']:,} steps, {plan['steps'] * plan['tokens_per_step']:,} tokens, {passes:.2f} passes over the corpus")
         return plan
 
-    def _steps(self, accelerator: Accelerator, trainer: Trainer) -> int:
+    def _steps(self, trainer: Trainer) -> int:
         """Of a budget in tokens by division; of one in time by a few steps that are then undone."""
         options = self.options
         if options.tokens is not None:
@@ -152,15 +152,13 @@ class Pretraining:
         trainer.model.train()
         trainer.step()
         begun, steps = self.clock(), 0
-        while steps < MEASURED_STEPS or self.clock() - begun < FEWEST_SECONDS:
+        while _as_first(steps < MEASURED_STEPS or self.clock() - begun < FEWEST_SECONDS):
             trainer.step()
             steps += 1
         each = (self.clock() - begun) / steps
         begun = self.clock()
         trainer.evaluate()
         scoring = (self.clock() - begun) * options.evaluations
-        seconds = torch.tensor([each, scoring], dtype=torch.float64, device=accelerator.device)
-        each, scoring = (seconds if accelerator.num_processes == 1 else accelerator.reduce(seconds, "mean")).tolist()
         wanted = (RESERVE * (options.seconds or 0.0) - scoring) / each
         return max(options.evaluations, int(wanted))
 
@@ -240,6 +238,11 @@ class Pretraining:
     def _say(self, text: str) -> None:
         if int(os.environ.get("RANK", "0")) == 0:
             self.console.print(text)
+
+
+def _as_first(answer: bool) -> bool:
+    """The answer of the first process, in all of them: every step needs all."""
+    return broadcast_object_list([answer])[0]
 
 
 def _told(file: TokenFile) -> dict[str, Any]:
