@@ -5,10 +5,13 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from accelerate import tracking
+from accelerate.tracking import GeneralTracker
 from rich.console import Console
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
@@ -170,6 +173,44 @@ def test_several_sources_are_one_corpus_and_the_card_names_each(corpus, tmp_path
     assert record["corpus"]["train"]["documents"] == 2
     assert "data: `river.txt`, `more.txt`;" in (folder / "model" / "README.md").read_text()
     assert default_folder(PretrainOptions(source=several)).name.startswith("pretrain-lstm-river+more-")
+
+
+class Notes(GeneralTracker):
+    """A tracker that writes into the folder of the run as soon as it is there, as tensorboard does."""
+
+    name, requires_logging_directory, main_process_only = "notes", True, False
+
+    def __init__(self, run_name, logging_dir):
+        self.tracker = Path(logging_dir) / "notes.txt"
+        self.tracker.write_text("")
+        super().__init__()
+
+    def store_init_configuration(self, values):
+        self.log(values, None)
+
+    def log(self, values, step):
+        with self.tracker.open("a") as file:
+            file.write(f"{step}: {sorted(values)}\n")
+
+
+def test_a_tracker_that_writes_into_the_folder_is_told_every_evaluation(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "notes", Notes)
+    folder, record = pretrain(corpus, tmp_path / "run", report_to="notes")
+    told = (folder / "notes.txt").read_text().splitlines()[1:]
+    assert [int(line.partition(":")[0]) for line in told] == [point["step"] for point in record["curve"]]
+    assert "bits_per_byte" in told[0]
+
+
+def test_a_tracker_that_is_not_installed_is_refused(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "get_available_trackers", list)
+    with pytest.raises(UserError, match=r"--report-to tensorboard is not possible \(it is not installed\)"):
+        pretrain(corpus, tmp_path / "run", report_to="tensorboard")
+
+
+def test_another_precision_in_the_same_process(corpus, tmp_path):
+    for precision, expected in (("fp32", "no"), ("bf16", "bf16")):
+        _, record = pretrain(corpus, tmp_path / precision, precision=precision, budget="1ktokens")
+        assert record["environment"]["precision"] == expected
 
 
 @pytest.mark.parametrize(

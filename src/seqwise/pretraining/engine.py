@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.tracking import filter_trackers
 from accelerate.utils import broadcast_object_list
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -62,10 +64,10 @@ class Pretraining:
         record = self.folder / "pretrain.json"
         if record.exists():
             return self._checked(read_json(record))
-        accelerator = self._accelerator()
-        if accelerator.is_main_process:
+        if _leads():
             self._own_folder()
-        accelerator.wait_for_everyone()
+        accelerator = self._accelerator()
+        self._report(accelerator)
         with accelerator.main_process_first():
             tokenizer, parts = prepare(self.options, self.folder, self._say if accelerator.is_main_process else lambda text: None)
         trainer = self._trainer(accelerator, tokenizer, parts)
@@ -86,17 +88,24 @@ class Pretraining:
         if options.device == "cuda" and not gpu:
             raise UserError("--device cuda: torch sees no GPU here", fix="--device auto or cpu")
         precision = {"auto": "bf16" if gpu else "no", "fp32": "no", "bf16": "bf16"}[options.precision]
-        try:
-            trackers = options.report_to.split(",") if options.report_to else None
-            found = Accelerator(cpu=not gpu, mixed_precision=precision, log_with=trackers, project_dir=self.folder)
-            found.init_trackers("seqwise-pretrain", config=options.to_dict())
-        except (ValueError, ImportError) as error:
-            raise UserError(
-                f"--report-to {options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
-            ) from error
+        AcceleratorState._reset_state(reset_partial_state=True)  # else that of a training before this one, in the same process, holds
+        found = Accelerator(cpu=not gpu, mixed_precision=precision, project_dir=self.folder)
         if found.num_processes > 1 and options.stateful:
             raise UserError("--stateful runs in one process", fix="leave out --stateful, or torchrun")
         return found
+
+    def _report(self, accelerator: Accelerator) -> None:
+        """Start the trackers. Raises :class:`UserError` for one that is unknown or not installed."""
+        names = self.options.report_to.split(",") if self.options.report_to else []
+        try:
+            accelerator.log_with = filter_trackers(names, accelerator.logging_dir)
+            if len(accelerator.log_with) < len(names):
+                raise ImportError("it is not installed")
+            accelerator.init_trackers("seqwise-pretrain", config=self.options.to_dict())
+        except (ValueError, ImportError) as error:
+            raise UserError(
+                f"--report-to {self.options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
+            ) from error
 
     def _own_folder(self) -> None:
         """The folder, empty or of this very request."""
@@ -236,8 +245,13 @@ class Pretraining:
         }
 
     def _say(self, text: str) -> None:
-        if int(os.environ.get("RANK", "0")) == 0:
+        if _leads():
             self.console.print(text)
+
+
+def _leads() -> bool:
+    """Whether this is the only process, or the first one under torchrun."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _as_first(answer: bool) -> bool:
@@ -260,7 +274,7 @@ def run_pretraining(options: PretrainOptions, *, out: str | None, console: Conso
     if folder.is_file():
         raise UserError(f"{folder} is a file", expected="a folder, or a name that is free", fix="choose another --out")
     work = Pretraining(options, folder, console, command)
-    if int(os.environ.get("RANK", "0")) > 0:
+    if not _leads():
         return folder, work.execute()
     with RunFolder(folder).locked():
         return folder, work.execute()
