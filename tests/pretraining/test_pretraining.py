@@ -1,8 +1,10 @@
 """Pretraining end to end: what is delivered loads and says what its record says; stopped anywhere, it goes on to the same weights."""
 
+import contextlib
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +48,24 @@ def weights(folder):
 
 def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@contextlib.contextmanager
+def stopped_at(step):
+    """Trainings that save at every step and are interrupted before one."""
+    trained = Trainer.step
+
+    def dying(self):
+        if self.folder is not None and self.progress.step == step and self.config.steps < 10**9:
+            raise KeyboardInterrupt
+        value = trained(self)
+        self.save()
+        return value
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer", "lstm+attention"])
@@ -105,21 +125,10 @@ def test_the_score_is_that_of_the_held_out_text(corpus, tmp_path):
 
 @pytest.mark.parametrize("changes", [{}, {"stateful": True}, {"objective": "masked-lm", "dropout": 0.1}], ids=str)
 @pytest.mark.parametrize("stop", [1, 20, 37])
-def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, monkeypatch, changes, stop):
+def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, changes, stop):
     whole, record = pretrain(corpus, tmp_path / "whole", **changes)
-    step = Trainer.step
-
-    def dying(self):
-        if self.folder is not None and self.progress.step == stop and self.config.steps < 10**9:
-            raise KeyboardInterrupt
-        value = step(self)
-        self.save()
-        return value
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", dying)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(corpus, tmp_path / "parts", **changes)
+    with stopped_at(stop):
+        pretrain(corpus, tmp_path / "parts", **changes)
     parts, again = pretrain(corpus, tmp_path / "parts", **changes)
     assert equal(weights(whole), weights(parts))
     assert [point["step"] for point in again["curve"]] == [point["step"] for point in record["curve"]]
@@ -139,6 +148,37 @@ def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path)
     with pytest.raises(UserError, match="no pretraining of seqwise"):
         pretrain(corpus, tmp_path / "foreign")
     assert [path.name for path in (tmp_path / "foreign").iterdir() if path.name != ".lock"] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_text_of_the_same_name_is_refused(corpus, tmp_path, finished):
+    shutil.copy(corpus, tmp_path / "a.txt")
+    with contextlib.nullcontext() if finished else stopped_at(5):
+        pretrain(tmp_path / "a.txt", tmp_path / "run")
+    (tmp_path / "a.txt").write_text(corpus.read_text().replace("river", "brook"))
+    with pytest.raises(UserError, match=r"a\.txt is no longer what the pretraining in .*run was begun with"):
+        pretrain(tmp_path / "a.txt", tmp_path / "run")
+    shutil.copy(corpus, tmp_path / "a.txt")
+    pretrain(tmp_path / "a.txt", tmp_path / "run")
+
+
+def test_another_tokenizer_in_the_same_folder_is_refused_and_the_one_of_the_run_delivered(corpus, tmp_path):
+    lines, given = corpus.read_text().splitlines(), tmp_path / "given"
+    train_pretraining_tokenizer(lines, 320, 16).save_pretrained(given)
+    with stopped_at(5):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    train_pretraining_tokenizer([line[::-1] for line in lines], 320, 16).save_pretrained(given)
+    with pytest.raises(UserError, match=r"the tokenizer .*given is no longer what"):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    train_pretraining_tokenizer(lines, 320, 16).save_pretrained(given)
+    folder, _ = pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    assert (folder / "model" / "tokenizer.json").read_bytes() == (folder / "tokenizer" / "tokenizer.json").read_bytes()
+
+
+def test_the_tokenizer_of_a_model_of_the_package(corpus, tmp_path, made_zoo):
+    folder, _ = pretrain(corpus, tmp_path / "run", tokenizer="gru-made", budget="1ktokens")
+    own, given = (AutoTokenizer.from_pretrained(place).get_vocab() for place in (folder / "model", made_zoo / "gru-made"))
+    assert own == given
 
 
 def test_a_batch_in_parts_gives_the_same_weights(corpus, tmp_path):

@@ -27,6 +27,7 @@ from seqwise.data.token_file import TokenFile
 from seqwise.models.accounting import count_of_model, flops_per_token
 from seqwise.pretraining.build import build_trainer, steps_of
 from seqwise.pretraining.card import name_of, pretraining_card
+from seqwise.pretraining.contents import contents_of
 from seqwise.pretraining.corpus import prepare
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.report import numbers
@@ -62,10 +63,10 @@ class Pretraining:
         Raises :class:`UserError` for a folder that holds something else, and where the training diverged.
         """
         record = self.folder / "pretrain.json"
-        if record.exists():
-            return self._checked(read_json(record))
         if _leads():
-            self._own_folder()
+            self._claim()
+        if record.exists():
+            return read_json(record)
         accelerator = self._accelerator()
         self._report(accelerator)
         with accelerator.main_process_first():
@@ -107,21 +108,25 @@ class Pretraining:
                 f"--report-to {self.options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
             ) from error
 
-    def _own_folder(self) -> None:
-        """The folder, empty or of this very request."""
-        plan = self.folder / "request.json"
-        if plan.exists():
-            self._checked({"request": read_json(plan)})
+    def _claim(self) -> None:
+        """The folder, empty or of this very request. Raises :class:`UserError` for any other."""
+        path, asked = self.folder / "request.json", {"request": self.options.request(), "contents": contents_of(self.options)}
+        if path.exists():
+            self._check(read_json(path), asked)
         elif self.folder.exists() and any(path.name not in (".lock",) for path in self.folder.iterdir()):
             raise UserError(f"{self.folder} exists and is no pretraining of seqwise", fix="choose another --out")
-        write_json(plan, self.options.request())
+        else:
+            write_json(path, asked)
 
-    def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
-        if found.get("request") != self.options.request():
+    def _check(self, found: Any, asked: dict[str, Any]) -> None:
+        """Raises :class:`UserError` where a folder was begun with something else."""
+        if type(found) is not dict or found.get("request") != asked["request"]:
             raise UserError(
                 f"{self.folder} holds a pretraining with other options, or of another version of seqwise", fix="choose another --out"
             )
-        return found
+        for name, content in asked["contents"].items():
+            if found["contents"][name] != content:
+                raise UserError(f"{name} is no longer what the pretraining in {self.folder} was begun with", fix="choose another --out")
 
     def _trainer(self, accelerator: Accelerator, tokenizer: Any, parts: dict[str, TokenFile], steps: int = 10**9) -> Trainer:
         place = self.folder / "checkpoint"
