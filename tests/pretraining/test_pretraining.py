@@ -16,7 +16,10 @@ from accelerate import tracking
 from accelerate.tracking import GeneralTracker
 from rich.console import Console
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
 import seqwise
 from seqwise.core.errors import UserError
@@ -173,6 +176,19 @@ def test_another_tokenizer_in_the_same_folder_is_refused_and_the_one_of_the_run_
     train_pretraining_tokenizer(lines, 320, 16).save_pretrained(given)
     folder, _ = pretrain(corpus, tmp_path / "run", tokenizer=str(given))
     assert (folder / "model" / "tokenizer.json").read_bytes() == (folder / "tokenizer" / "tokenizer.json").read_bytes()
+
+
+def test_bits_per_byte_are_not_given_for_a_tokenizer_that_loses_text(corpus, tmp_path):
+    vocabulary = {"[UNK]": 0, "[EOS]": 1, "[MASK]": 2, "[PAD]": 3, "the": 4}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "eos", "mask", "pad")}
+    PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(tmp_path / "words")
+    with pytest.raises(UserError, match=r"the tokenizer in .*words does not keep the text"):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(tmp_path / "words"))
+    assert not (tmp_path / "run").exists()
+    _, record = pretrain(corpus, tmp_path / "run", tokenizer=str(tmp_path / "words"), objective="masked-lm", budget="1ktokens")
+    assert record["metric"] == "masked_loss"
 
 
 def test_the_tokenizer_of_a_model_of_the_package(corpus, tmp_path, made_zoo):

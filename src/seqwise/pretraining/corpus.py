@@ -9,6 +9,7 @@ from typing import Any
 
 from seqwise.core.errors import UserError
 from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.data.streams import check_exact
 from seqwise.data.text_stream import Piece, spread_sample, stream_text
 from seqwise.data.token_file import TokenFile, divided, write_tokens
 from seqwise.models.external import load_tokenizer
@@ -19,6 +20,8 @@ LEARNED = 5_000_000
 MANY = 100
 """Pieces from which on whole ones are held out."""
 PARTS = ("train", "validation")
+CHECKED = 500_000
+"""Characters held out, about, that have to come back from a given tokenizer to the letter."""
 NEEDED = {"causal-lm": ("eos_token_id",), "masked-lm": ("eos_token_id", "mask_token_id")}
 
 
@@ -90,9 +93,12 @@ def _trained(options: PretrainOptions, say: Callable[[str], None]) -> Any:
 
 
 def _given(options: PretrainOptions) -> Any:
-    """A tokenizer from a folder. Raises :class:`UserError` where it cannot be read or lacks a token."""
+    """A tokenizer from a folder. Raises :class:`UserError` where it cannot be read, lacks a token, or loses text that is to be scored."""
     found = load_tokenizer(options.tokenizer_folder)
     for name in NEEDED[options.objective]:
         if getattr(found, name, None) is None:
             raise UserError(f"the tokenizer in {options.tokenizer} has no {name.removesuffix('_id')}", expected="one that ends texts")
+    if options.objective == "causal-lm":
+        for text in spread_sample(pieces_of(options, "validation"), CHECKED):
+            check_exact(found, text, f"the tokenizer in {options.tokenizer}")
     return found
