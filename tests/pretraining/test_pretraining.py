@@ -4,9 +4,11 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -361,15 +363,25 @@ def test_two_processes_agree_on_the_steps_of_a_budget_in_time_and_go_on_with_the
 
 
 @pytest.mark.slow
-def test_killed_without_warning_it_ends_with_the_same_weights(corpus, tmp_path):
-    (tmp_path / "program.py").write_text(PROGRAM.replace("6400tokens", "200ktokens"))
-    run = lambda name: [sys.executable, str(tmp_path / "program.py"), str(corpus), str(tmp_path / name), "lstm"]  # noqa: E731
+def test_killed_without_warning_it_goes_on_from_its_checkpoint_to_the_same_weights(corpus, tmp_path):
+    often = "from seqwise.pretraining import build\nbuild.CHECKPOINT_SECONDS = 0.2\n"
+    told = PROGRAM.replace("6400tokens", "100ktokens").replace("Console(quiet=True)", "Console(width=100)")
+    (tmp_path / "program.py").write_text(often + told)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run(run("whole"), check=True, env=environment)
-    for seconds in (6, 9, 12):
-        try:
-            subprocess.run(run("killed"), env=environment, timeout=seconds, check=False)
-        except subprocess.TimeoutExpired:
-            continue  # subprocess.run kills with SIGKILL
-    subprocess.run(run("killed"), check=True, env=environment)
+
+    def run(name):
+        words = [sys.executable, str(tmp_path / "program.py"), str(corpus), str(tmp_path / name), "lstm"]
+        return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+
+    killed = run("killed")
+    while not (tmp_path / "killed" / "checkpoint" / "checkpoint.json").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    again, whole = run("killed"), run("whole")
+    said = again.communicate()[0]
+    assert int(re.search(r"going on from step (\d+) of 782", said)[1]) > 0
+    assert "going on" not in whole.communicate()[0]
+    assert (again.returncode, whole.returncode) == (0, 0)
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
