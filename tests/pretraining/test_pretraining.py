@@ -1,6 +1,7 @@
 """Pretraining end to end: what is delivered loads and says what its record says; stopped anywhere, it goes on to the same weights."""
 
 import contextlib
+import io
 import json
 import math
 import os
@@ -53,6 +54,18 @@ def weights(folder):
 
 def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fewer_windows_than_a_batch_are_said_and_counted_as_what_they_are(corpus, tmp_path):
+    (tmp_path / "short.txt").write_text(corpus.read_text()[:1000])
+    console = Console(record=True, file=io.StringIO(), width=200)
+    settings = SETTINGS | {"batch": 1000, "validation": str(corpus)}
+    folder, record = seqwise.pretrain(str(tmp_path / "short.txt"), out=tmp_path / "run", console=console, **settings)
+    windows = (record["corpus"]["train"]["tokens"] - 1) // 16
+    assert f"the text has {windows} windows, fewer than --batch 1000" in console.export_text()
+    assert record["tokens_per_step"] == windows * 16
+    assert 6000 <= record["tokens"] == record["steps"] * windows * 16 < 6000 + windows * 16
+    assert f"{record['tokens']:,} tokens in {record['steps']} steps of {windows * 16:,}" in (folder / "model" / "README.md").read_text()
 
 
 @contextlib.contextmanager

@@ -46,9 +46,9 @@ def training_config(options: PretrainOptions, steps: int) -> TrainingConfig:
     return TrainingConfig(steps=steps, checkpoint_seconds=CHECKPOINT_SECONDS, **{name: getattr(options, name) for name in SETTINGS})
 
 
-def steps_of(options: PretrainOptions) -> int:
+def steps_of(options: PretrainOptions, tokens_per_step: int) -> int:
     """Of a budget in tokens."""
-    return max(options.evaluations, -(-options.tokens // (options.batch * options.context)))
+    return max(options.evaluations, -(-options.tokens // tokens_per_step))
 
 
 def build_trainer(

@@ -138,14 +138,14 @@ class Pretraining:
         undecided = _as_first(not path.exists())
         steps = self._steps(trainer) if undecided else 0
         if undecided and accelerator.is_main_process:
-            count, context = count_of_model(trainer.bare_model), self.options.context
+            count = count_of_model(trainer.bare_model)
             write_json(
                 path,
                 {
                     "steps": steps,
-                    "tokens_per_step": self.options.batch * context,
+                    "tokens_per_step": _tokens_per_step(trainer),
                     "parameters": {"total": count.total, "embedding": count.embedding, "non_embedding": count.non_embedding},
-                    "flops_per_token": flops_per_token(trainer.bare_model.config, [context], vocabulary_head=True),
+                    "flops_per_token": flops_per_token(trainer.bare_model.config, [self.options.context], vocabulary_head=True),
                     "corpus": {part: _told(file) for part, file in parts.items()},
                     "vocab_size": len(tokenizer),
                     "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -153,6 +153,9 @@ class Pretraining:
             )
         accelerator.wait_for_everyone()
         plan = read_json(path)
+        rows = trainer.feed.windows.batch_size
+        if rows < self.options.batch:
+            self._say(f"the text has {rows:,} windows, fewer than --batch {self.options.batch}: every step reads all of it")
         passes = plan["steps"] / trainer.feed.windows.per_epoch
         self._say(f"{self.options.model}: {plan['parameters']['non_embedding']:,} parameters without embeddings")
         self._say(f"{plan['steps']:,} steps, {plan['steps'] * plan['tokens_per_step']:,} tokens, {passes:.2f} passes over the corpus")
@@ -162,7 +165,7 @@ class Pretraining:
         """Of a budget in tokens by division; of one in time by a few steps that are then undone."""
         options = self.options
         if options.tokens is not None:
-            return steps_of(options)
+            return steps_of(options, _tokens_per_step(trainer))
         trainer.model.train()
         trainer.step()
         begun, steps = self.clock(), 0
@@ -232,7 +235,7 @@ class Pretraining:
             "metric": trainer.feed.objective.metric,
             "best": progress.best,
             "curve": progress.curve,
-            "tokens": plan["steps"] * plan["tokens_per_step"],
+            "tokens": progress.tokens,
             "seconds": progress.seconds,
             "train_seconds": progress.train_seconds,
             "environment": {
@@ -257,6 +260,11 @@ class Pretraining:
 def _leads() -> bool:
     """Whether this is the only process, or the first one under torchrun."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def _tokens_per_step(trainer: Trainer) -> int:
+    windows = trainer.feed.windows
+    return windows.batch_size * windows.context
 
 
 def _as_first(answer: bool) -> bool:
