@@ -346,6 +346,20 @@ def in_processes(count, *words):
     return subprocess.run([*start, *map(str, words)], env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
+LITTLE_ROOM = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+"""
+
+
+def test_no_room_for_the_tokenizer_is_one_message_and_leaves_no_folder(corpus, tmp_path):
+    """Files are limited in size in a process of their own: as where a disk is full."""
+    words = [sys.executable, "-c", LITTLE_ROOM + PROGRAM, str(corpus), str(tmp_path / "run"), "lstm"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert f"NoSpace: no space left on the disk while writing {tmp_path / 'run'}\n" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["lstm", "transformer"])
 def test_two_processes_train_as_one(corpus, tmp_path, model):

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError, first_line
-from seqwise.core.files import read_json, write_json, write_text
+from seqwise.core.files import read_json, room_for, write_json, write_text
 from seqwise.data.text_stream import sources_of
 from seqwise.data.token_file import TokenFile
 from seqwise.models.accounting import count_of_model, flops_per_token
@@ -289,5 +289,5 @@ def run_pretraining(options: PretrainOptions, *, out: str | None, console: Conso
     work = Pretraining(options, folder, console, command)
     if not _leads():
         return folder, work.execute()
-    with RunFolder(folder).locked():
+    with RunFolder(folder).locked(), room_for(folder):
         return folder, work.execute()
