@@ -168,6 +168,19 @@ def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path)
     assert [path.name for path in (tmp_path / "foreign").iterdir() if path.name != ".lock"] == ["notes.txt"]
 
 
+def test_with_a_damaged_checkpoint_removed_it_begins_anew(corpus, tmp_path):
+    whole, _ = pretrain(corpus, tmp_path / "whole")
+    with stopped_at(20):
+        pretrain(corpus, tmp_path / "parts")
+    state = next((tmp_path / "parts" / "checkpoint").glob("*/state.json"))
+    state.write_text(state.read_text()[:50])
+    with pytest.raises(UserError, match=r"the checkpoint in .*parts/checkpoint cannot be read"):
+        pretrain(corpus, tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "checkpoint")
+    parts, _ = pretrain(corpus, tmp_path / "parts")
+    assert equal(weights(whole), weights(parts))
+
+
 @pytest.mark.parametrize("finished", [False, True])
 def test_another_text_of_the_same_name_is_refused(corpus, tmp_path, finished):
     shutil.copy(corpus, tmp_path / "a.txt")
