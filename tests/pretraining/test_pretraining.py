@@ -68,6 +68,13 @@ def test_fewer_windows_than_a_batch_are_said_and_counted_as_what_they_are(corpus
     assert f"{record['tokens']:,} tokens in {record['steps']} steps of {windows * 16:,}" in (folder / "model" / "README.md").read_text()
 
 
+@pytest.mark.parametrize(("tokens", "steps"), [(1, 1), (300, 3)])
+def test_a_small_budget_is_kept_with_fewer_evaluations(corpus, tmp_path, tokens, steps):
+    _, record = pretrain(corpus, tmp_path / "run", budget=f"{tokens}tokens")
+    assert (record["steps"], record["tokens"]) == (steps, steps * 128)
+    assert [point["step"] for point in record["curve"]] == list(range(1, steps + 1))
+
+
 @contextlib.contextmanager
 def stopped_at(step):
     """Trainings that save at every step and are interrupted before one."""

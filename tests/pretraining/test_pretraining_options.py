@@ -7,6 +7,7 @@ import pytest
 
 from seqwise.core.errors import UserError
 from seqwise.pretraining import contents
+from seqwise.pretraining.build import steps_in
 from seqwise.pretraining.contents import contents_of
 from seqwise.pretraining.options import PretrainOptions
 
@@ -23,6 +24,8 @@ def test_a_budget_is_a_time_or_a_number_of_tokens(budget, tokens, seconds):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"budget": "0tokens"}, "--budget '0tokens' is no training"),
+        ({"budget": "0.4 tokens"}, "1 token or more"),
         ({"budget": "much"}, "neither a time nor a number of tokens"),
         ({"objective": "causal"}, "did you mean 'causal-lm'"),
         ({"model": "lstn"}, "did you mean 'lstm'"),
@@ -45,6 +48,13 @@ def test_impossible_requests(values, words):
     with pytest.raises(UserError) as caught:
         PretrainOptions(source="a.txt", **values)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(100.0, 180), (24.0, 28), (20.0, 20), (19.9, 19), (3.0, 3), (0.1, 1)])
+def test_the_steps_of_a_time_leave_room_for_their_evaluations(seconds, steps):
+    found = steps_in(seconds, step=0.5, evaluation=0.5, evaluations=20)
+    assert found == steps
+    assert found == 1 or 0.5 * found + 0.5 * min(found, 20) <= seconds
 
 
 def test_a_request_is_everything_but_where_it_is_reported():

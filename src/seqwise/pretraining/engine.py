@@ -25,7 +25,7 @@ from seqwise.core.files import read_json, room_for, write_json, write_text
 from seqwise.data.text_stream import sources_of
 from seqwise.data.token_file import TokenFile
 from seqwise.models.accounting import count_of_model, flops_per_token
-from seqwise.pretraining.build import build_trainer, steps_of
+from seqwise.pretraining.build import build_trainer, steps_in, steps_of
 from seqwise.pretraining.card import name_of, pretraining_card
 from seqwise.pretraining.contents import contents_of
 from seqwise.pretraining.corpus import prepare
@@ -175,9 +175,7 @@ class Pretraining:
         each = (self.clock() - begun) / steps
         begun = self.clock()
         trainer.evaluate()
-        scoring = (self.clock() - begun) * options.evaluations
-        wanted = (RESERVE * (options.seconds or 0.0) - scoring) / each
-        return max(options.evaluations, int(wanted))
+        return steps_in(RESERVE * options.seconds, step=each, evaluation=self.clock() - begun, evaluations=options.evaluations)
 
     def _run(self, trainer: Trainer, plan: dict[str, Any]) -> None:
         """Train to the end, with a bar, and tell trackers what was measured."""

@@ -90,7 +90,10 @@ class PretrainOptions(Config):
         """Of training, where the budget is told in tokens."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgb]?)\s*tokens?", self.budget.strip().lower())
         if found:
-            return max(1, round(float(found[1]) * TOKENS[found[2]]))
+            count = round(float(found[1]) * TOKENS[found[2]])
+            if count < 1:
+                raise UserError(f"--budget '{self.budget}' is no training", expected="1 token or more, such as 100Mtokens")
+            return count
         try:
             parse_budget(self.budget)
         except UserError as error:
