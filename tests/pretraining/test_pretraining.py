@@ -27,6 +27,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 import seqwise
 from seqwise.core.errors import UserError
 from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.pretraining import engine
 from seqwise.pretraining.engine import default_folder
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.training.loop import Trainer
@@ -159,6 +160,27 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, chang
     assert [point["step"] for point in again["curve"]] == [point["step"] for point in record["curve"]]
     metric = record["metric"]
     assert [point[metric] for point in again["curve"]] == [point[metric] for point in record["curve"]]
+
+
+def test_a_kill_at_the_first_write_leaves_a_folder_that_can_be_used(corpus, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".request.json.abc").write_text('{"request"')
+    _, record = pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert record["tokens"] == 1024
+
+
+def test_a_kill_before_the_last_cleaning_leaves_nothing_in_the_end(corpus, tmp_path, monkeypatch):
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "drop_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert {"cache", "pretrain.json"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    folder, _ = pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert not (folder / "cache").exists()
+    assert not list((folder / "checkpoint").iterdir())
 
 
 def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path):

@@ -66,6 +66,7 @@ class Pretraining:
         if _leads():
             self._claim()
         if record.exists():
+            self._clean()
             return read_json(record)
         accelerator = self._accelerator()
         self._report(accelerator)
@@ -113,7 +114,7 @@ class Pretraining:
         path, asked = self.folder / "request.json", {"request": self.options.request(), "contents": contents_of(self.options)}
         if path.exists():
             self._check(read_json(path), asked)
-        elif self.folder.exists() and any(path.name not in (".lock",) for path in self.folder.iterdir()):
+        elif self.folder.exists() and any(not _begun(path.name) for path in self.folder.iterdir()):
             raise UserError(f"{self.folder} exists and is no pretraining of seqwise", fix="choose another --out")
         else:
             write_json(path, asked)
@@ -203,7 +204,7 @@ class Pretraining:
             raise UserError(f"{BROKEN} after step {trainer.progress.step:,}", fix="a smaller --learning-rate, in another --out")
 
     def _deliver(self, trainer: Trainer, tokenizer: Any, plan: dict[str, Any]) -> None:
-        """``model/`` with the best weights, tokenizer and card, then ``pretrain.json``; checkpoint and tokens are dropped."""
+        """``model/`` with the best weights, tokenizer and card, then ``pretrain.json``."""
         progress, temporary = trainer.progress, self.folder / ".model"
         model = trainer.bare_model
         load_weights(model, trainer.best_weights)
@@ -215,9 +216,13 @@ class Pretraining:
         shutil.rmtree(self.folder / "model", ignore_errors=True)
         os.replace(temporary, self.folder / "model")
         write_json(self.folder / "pretrain.json", record)
+        self._clean()
+        self._say(f"{trainer.feed.objective.metric} {progress.best[trainer.feed.objective.metric]:.4f} at step {progress.best['step']:,}")
+
+    def _clean(self) -> None:
+        """Drop checkpoint and tokens, of which the record makes an end."""
         drop_checkpoint(self.folder / "checkpoint")
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
-        self._say(f"{trainer.feed.objective.metric} {progress.best[trainer.feed.objective.metric]:.4f} at step {progress.best['step']:,}")
 
     def _record(self, trainer: Trainer, plan: dict[str, Any]) -> dict[str, Any]:
         progress = trainer.progress
@@ -258,6 +263,11 @@ class Pretraining:
 def _leads() -> bool:
     """Whether this is the only process, or the first one under torchrun."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def _begun(name: str) -> bool:
+    """Whether a pretraining leaves a file of that name where it is killed before its request is written."""
+    return name == ".lock" or name.startswith(".request.json.")
 
 
 def _tokens_per_step(trainer: Trainer) -> int:
