@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqwise.data.masking import UNLABELLED, masked
+from seqwise.data.masking import masked
 from seqwise.data.token_file import TokenFile, TokenWindows
 from seqwise.models.causal_lm import SeqwiseForCausalLM
-from seqwise.models.masked_lm import SeqwiseForMaskedLM
+from seqwise.models.masked_lm import UNLABELLED, SeqwiseForMaskedLM
 
 VALIDATION_SEED = 1
 
@@ -59,13 +59,13 @@ class CorpusFeed:
 
     Args:
         windows: of the training part.
-        held_out: scored in windows that stand side by side, at most ``most`` of them, evenly spaced.
+        held_out: of at least one window and a token; scored in windows that stand side by side, at most ``most`` of them, evenly spaced.
         objective: what is asked of a window.
     """
 
     def __init__(self, windows: TokenWindows, held_out: TokenFile, objective: NextToken | HiddenToken, *, most: int = 500):
         self.windows, self.held_out, self.objective = windows, held_out, objective
-        count = max(1, (len(held_out) - 1) // windows.context)
+        count = (len(held_out) - 1) // windows.context
         chosen = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
         self._starts = chosen * windows.context
 
