@@ -101,7 +101,7 @@ class Pretraining:
         names = self.options.report_to.split(",") if self.options.report_to else []
         try:
             accelerator.log_with = filter_trackers(names, accelerator.logging_dir)
-            if len(accelerator.log_with) < len(names):
+            if len(accelerator.log_with) < len(set(names)):
                 raise ImportError("it is not installed")
             accelerator.init_trackers("seqwise-pretrain", config=self.options.to_dict())
         except (ValueError, ImportError) as error:
