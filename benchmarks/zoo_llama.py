@@ -16,7 +16,7 @@ from zoo_speed import trainer_of
 from seqwise.comparison.sizes import FEED_FORWARD_RATIO, TOLERANCE
 from seqwise.core.files import read_json, write_json
 from seqwise.models.accounting import count_of_model
-from seqwise.pretraining.build import corpus_feed, steps_of, training_config
+from seqwise.pretraining.build import corpus_feed, training_config
 from seqwise.pretraining.corpus import prepare
 from seqwise.training.checkpoint import drop_checkpoint
 from seqwise.training.loop import Trainer
@@ -67,7 +67,7 @@ def llama_trainer(bench: Bench, recipe: Recipe, folder: Path, like: dict[str, An
     config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
     torch.set_num_threads(like["environment"]["threads"])
     torch.manual_seed(options.seed)
-    feed, training = corpus_feed(options, tokenizer, parts), training_config(options, steps_of(options))
+    feed, training = corpus_feed(options, tokenizer, parts), training_config(options, like["steps"])
     accelerator = Accelerator(cpu=like["environment"]["device"] == "cpu", mixed_precision=like["environment"]["precision"])
     trainer = Trainer(LlamaForCausalLM(config), feed, training, folder=folder / "checkpoint", accelerator=accelerator)
     trainer.resume()

@@ -52,6 +52,14 @@ def test_help(call, verb):
     assert err == ""
 
 
+def test_the_help_of_pretraining_speaks_of_pretraining(call):
+    out = " ".join(re.sub(r"[^\w\s.,:`-]", " ", call("pretrain", "--help")[0]).split())
+    for borrowed in ("every model", "solver", "splits", "translation", "--source-column"):
+        assert borrowed not in out
+    for said in ("10m", "come on top", "Layers of the model"):
+        assert said in out
+
+
 def test_as_a_module_it_is_the_same_command():
     done = subprocess.run([sys.executable, "-m", "seqwise", "--help"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqwise.data.masking import SHARE, UNLABELLED, masked
+from seqwise.data.masking import SHARE, masked
+from seqwise.models.masked_lm import UNLABELLED
 
 MASK, FIRST, SIZE = 3, 4, 500
 ORDINARY = np.arange(SIZE) >= FIRST

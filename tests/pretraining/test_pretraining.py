@@ -1,21 +1,33 @@
 """Pretraining end to end: what is delivered loads and says what its record says; stopped anywhere, it goes on to the same weights."""
 
+import contextlib
+import io
 import json
 import math
 import os
+import re
+import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from accelerate import tracking
+from accelerate.tracking import GeneralTracker
 from rich.console import Console
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, pipeline
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
 import seqwise
 from seqwise.core.errors import UserError
 from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.pretraining import engine
 from seqwise.pretraining.engine import default_folder
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.training.loop import Trainer
@@ -43,6 +55,43 @@ def weights(folder):
 
 def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_fewer_windows_than_a_batch_are_said_and_counted_as_what_they_are(corpus, tmp_path):
+    (tmp_path / "short.txt").write_text(corpus.read_text()[:1000])
+    console = Console(record=True, file=io.StringIO(), width=200)
+    settings = SETTINGS | {"batch": 1000, "validation": str(corpus)}
+    folder, record = seqwise.pretrain(str(tmp_path / "short.txt"), out=tmp_path / "run", console=console, **settings)
+    windows = (record["corpus"]["train"]["tokens"] - 1) // 16
+    assert f"the text has {windows} windows, fewer than --batch 1000" in console.export_text()
+    assert record["tokens_per_step"] == windows * 16
+    assert 6000 <= record["tokens"] == record["steps"] * windows * 16 < 6000 + windows * 16
+    assert f"{record['tokens']:,} tokens in {record['steps']} steps of {windows * 16:,}" in (folder / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("tokens", "steps"), [(1, 1), (300, 3)])
+def test_a_small_budget_is_kept_with_fewer_evaluations(corpus, tmp_path, tokens, steps):
+    _, record = pretrain(corpus, tmp_path / "run", budget=f"{tokens}tokens")
+    assert (record["steps"], record["tokens"]) == (steps, steps * 128)
+    assert [point["step"] for point in record["curve"]] == list(range(1, steps + 1))
+
+
+@contextlib.contextmanager
+def stopped_at(step):
+    """Trainings that save at every step and are interrupted before one."""
+    trained = Trainer.step
+
+    def dying(self):
+        if self.folder is not None and self.progress.step == step and self.config.steps < 10**9:
+            raise KeyboardInterrupt
+        value = trained(self)
+        self.save()
+        return value
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "gru", "transformer", "lstm+attention"])
@@ -102,26 +151,36 @@ def test_the_score_is_that_of_the_held_out_text(corpus, tmp_path):
 
 @pytest.mark.parametrize("changes", [{}, {"stateful": True}, {"objective": "masked-lm", "dropout": 0.1}], ids=str)
 @pytest.mark.parametrize("stop", [1, 20, 37])
-def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, monkeypatch, changes, stop):
+def test_stopped_anywhere_it_goes_on_to_the_same_weights(corpus, tmp_path, changes, stop):
     whole, record = pretrain(corpus, tmp_path / "whole", **changes)
-    step = Trainer.step
-
-    def dying(self):
-        if self.folder is not None and self.progress.step == stop and self.config.steps < 10**9:
-            raise KeyboardInterrupt
-        value = step(self)
-        self.save()
-        return value
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", dying)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(corpus, tmp_path / "parts", **changes)
+    with stopped_at(stop):
+        pretrain(corpus, tmp_path / "parts", **changes)
     parts, again = pretrain(corpus, tmp_path / "parts", **changes)
     assert equal(weights(whole), weights(parts))
     assert [point["step"] for point in again["curve"]] == [point["step"] for point in record["curve"]]
     metric = record["metric"]
     assert [point[metric] for point in again["curve"]] == [point[metric] for point in record["curve"]]
+
+
+def test_a_kill_at_the_first_write_leaves_a_folder_that_can_be_used(corpus, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".request.json.abc").write_text('{"request"')
+    _, record = pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert record["tokens"] == 1024
+
+
+def test_a_kill_before_the_last_cleaning_leaves_nothing_in_the_end(corpus, tmp_path, monkeypatch):
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "drop_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert {"cache", "pretrain.json"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    folder, _ = pretrain(corpus, tmp_path / "run", budget="1ktokens")
+    assert not (folder / "cache").exists()
+    assert not list((folder / "checkpoint").iterdir())
 
 
 def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path):
@@ -136,6 +195,63 @@ def test_a_finished_one_is_read_and_another_request_is_refused(corpus, tmp_path)
     with pytest.raises(UserError, match="no pretraining of seqwise"):
         pretrain(corpus, tmp_path / "foreign")
     assert [path.name for path in (tmp_path / "foreign").iterdir() if path.name != ".lock"] == ["notes.txt"]
+
+
+def test_with_a_damaged_checkpoint_removed_it_begins_anew(corpus, tmp_path):
+    whole, _ = pretrain(corpus, tmp_path / "whole")
+    with stopped_at(20):
+        pretrain(corpus, tmp_path / "parts")
+    state = next((tmp_path / "parts" / "checkpoint").glob("*/state.json"))
+    state.write_text(state.read_text()[:50])
+    with pytest.raises(UserError, match=r"the checkpoint in .*parts/checkpoint cannot be read"):
+        pretrain(corpus, tmp_path / "parts")
+    shutil.rmtree(tmp_path / "parts" / "checkpoint")
+    parts, _ = pretrain(corpus, tmp_path / "parts")
+    assert equal(weights(whole), weights(parts))
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_text_of_the_same_name_is_refused(corpus, tmp_path, finished):
+    shutil.copy(corpus, tmp_path / "a.txt")
+    with contextlib.nullcontext() if finished else stopped_at(5):
+        pretrain(tmp_path / "a.txt", tmp_path / "run")
+    (tmp_path / "a.txt").write_text(corpus.read_text().replace("river", "brook"))
+    with pytest.raises(UserError, match=r"a\.txt is no longer what the pretraining in .*run was begun with"):
+        pretrain(tmp_path / "a.txt", tmp_path / "run")
+    shutil.copy(corpus, tmp_path / "a.txt")
+    pretrain(tmp_path / "a.txt", tmp_path / "run")
+
+
+def test_another_tokenizer_in_the_same_folder_is_refused_and_the_one_of_the_run_delivered(corpus, tmp_path):
+    lines, given = corpus.read_text().splitlines(), tmp_path / "given"
+    train_pretraining_tokenizer(lines, 320, 16).save_pretrained(given)
+    with stopped_at(5):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    train_pretraining_tokenizer([line[::-1] for line in lines], 320, 16).save_pretrained(given)
+    with pytest.raises(UserError, match=r"the tokenizer .*given is no longer what"):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    train_pretraining_tokenizer(lines, 320, 16).save_pretrained(given)
+    folder, _ = pretrain(corpus, tmp_path / "run", tokenizer=str(given))
+    assert (folder / "model" / "tokenizer.json").read_bytes() == (folder / "tokenizer" / "tokenizer.json").read_bytes()
+
+
+def test_bits_per_byte_are_not_given_for_a_tokenizer_that_loses_text(corpus, tmp_path):
+    vocabulary = {"[UNK]": 0, "[EOS]": 1, "[MASK]": 2, "[PAD]": 3, "the": 4}
+    words = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "eos", "mask", "pad")}
+    PreTrainedTokenizerFast(tokenizer_object=words, **names).save_pretrained(tmp_path / "words")
+    with pytest.raises(UserError, match=r"the tokenizer in .*words does not keep the text"):
+        pretrain(corpus, tmp_path / "run", tokenizer=str(tmp_path / "words"))
+    assert not (tmp_path / "run").exists()
+    _, record = pretrain(corpus, tmp_path / "run", tokenizer=str(tmp_path / "words"), objective="masked-lm", budget="1ktokens")
+    assert record["metric"] == "masked_loss"
+
+
+def test_the_tokenizer_of_a_model_of_the_package(corpus, tmp_path, made_zoo):
+    folder, _ = pretrain(corpus, tmp_path / "run", tokenizer="gru-made", budget="1ktokens")
+    own, given = (AutoTokenizer.from_pretrained(place).get_vocab() for place in (folder / "model", made_zoo / "gru-made"))
+    assert own == given
 
 
 def test_a_batch_in_parts_gives_the_same_weights(corpus, tmp_path):
@@ -170,6 +286,44 @@ def test_several_sources_are_one_corpus_and_the_card_names_each(corpus, tmp_path
     assert record["corpus"]["train"]["documents"] == 2
     assert "data: `river.txt`, `more.txt`;" in (folder / "model" / "README.md").read_text()
     assert default_folder(PretrainOptions(source=several)).name.startswith("pretrain-lstm-river+more-")
+
+
+class Notes(GeneralTracker):
+    """A tracker that writes into the folder of the run as soon as it is there, as tensorboard does."""
+
+    name, requires_logging_directory, main_process_only = "notes", True, False
+
+    def __init__(self, run_name, logging_dir):
+        self.tracker = Path(logging_dir) / "notes.txt"
+        self.tracker.write_text("")
+        super().__init__()
+
+    def store_init_configuration(self, values):
+        self.log(values, None)
+
+    def log(self, values, step):
+        with self.tracker.open("a") as file:
+            file.write(f"{step}: {sorted(values)}\n")
+
+
+def test_a_tracker_that_writes_into_the_folder_is_told_every_evaluation(corpus, tmp_path, monkeypatch):
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "notes", Notes)
+    folder, record = pretrain(corpus, tmp_path / "run", report_to="notes")
+    told = (folder / "notes.txt").read_text().splitlines()[1:]
+    assert [int(line.partition(":")[0]) for line in told] == [point["step"] for point in record["curve"]]
+    assert "bits_per_byte" in told[0]
+
+
+def test_a_tracker_that_is_not_installed_is_refused(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "get_available_trackers", list)
+    with pytest.raises(UserError, match=r"--report-to tensorboard is not possible \(it is not installed\)"):
+        pretrain(corpus, tmp_path / "run", report_to="tensorboard")
+
+
+def test_another_precision_in_the_same_process(corpus, tmp_path):
+    for precision, expected in (("fp32", "no"), ("bf16", "bf16")):
+        _, record = pretrain(corpus, tmp_path / precision, precision=precision, budget="1ktokens")
+        assert record["environment"]["precision"] == expected
 
 
 @pytest.mark.parametrize(
@@ -213,15 +367,47 @@ folder, record = seqwise.pretrain(sys.argv[1], out=sys.argv[2], console=Console(
 """
 
 
+UNEQUAL_CLOCKS = """
+import os, time
+from seqwise.pretraining.engine import Pretraining
+from seqwise.training.loop import Trainer
+
+def stopped(*arguments):
+    raise SystemExit("stopped before the first step")
+
+Trainer.run = stopped
+speed = 1 + int(os.environ["RANK"])
+made = Pretraining.__init__
+Pretraining.__init__ = lambda self, *arguments: made(self, *arguments, clock=lambda: speed * time.perf_counter())
+"""
+
+
+def in_processes(count, *words):
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run([*start, *map(str, words)], env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+LITTLE_ROOM = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+"""
+
+
+def test_no_room_for_the_tokenizer_is_one_message_and_leaves_no_folder(corpus, tmp_path):
+    """Files are limited in size in a process of their own: as where a disk is full."""
+    words = [sys.executable, "-c", LITTLE_ROOM + PROGRAM, str(corpus), str(tmp_path / "run"), "lstm"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert f"NoSpace: no space left on the disk while writing {tmp_path / 'run'}\n" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["lstm", "transformer"])
 def test_two_processes_train_as_one(corpus, tmp_path, model):
     (tmp_path / "program.py").write_text(PROGRAM)
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for count in (1, 2):
-        words = [*start, str(count), str(tmp_path / "program.py"), str(corpus), str(tmp_path / f"run-{count}"), model]
-        subprocess.run(words, check=True, env=environment, capture_output=True, timeout=300)
+        assert in_processes(count, tmp_path / "program.py", corpus, tmp_path / f"run-{count}", model).returncode == 0
     one, two = (json.loads((tmp_path / f"run-{count}" / "pretrain.json").read_text()) for count in (1, 2))
     assert two["environment"]["processes"] == 2
     assert one["steps"] == two["steps"] == 50
@@ -231,15 +417,40 @@ def test_two_processes_train_as_one(corpus, tmp_path, model):
 
 
 @pytest.mark.slow
-def test_killed_without_warning_it_ends_with_the_same_weights(corpus, tmp_path):
-    (tmp_path / "program.py").write_text(PROGRAM.replace("6400tokens", "200ktokens"))
-    run = lambda name: [sys.executable, str(tmp_path / "program.py"), str(corpus), str(tmp_path / name), "lstm"]  # noqa: E731
+def test_two_processes_agree_on_the_steps_of_a_budget_in_time_and_go_on_with_them(corpus, tmp_path):
+    """Each one's clock is its own: they run at different speeds here, and one of them would measure more steps than the other."""
+    timed = PROGRAM.replace("6400tokens", "3s")
+    (tmp_path / "program.py").write_text(UNEQUAL_CLOCKS + timed)
+    stopped = in_processes(2, tmp_path / "program.py", corpus, tmp_path / "run", "lstm")
+    assert "stopped before the first step" in stopped.stderr
+    steps = json.loads((tmp_path / "run" / "plan.json").read_text())["steps"]
+    (tmp_path / "program.py").write_text(timed)
+    done = in_processes(2, tmp_path / "program.py", corpus, tmp_path / "run", "lstm")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run" / "pretrain.json").read_text())
+    assert (record["steps"], record["environment"]["processes"]) == (steps, 2)
+
+
+@pytest.mark.slow
+def test_killed_without_warning_it_goes_on_from_its_checkpoint_to_the_same_weights(corpus, tmp_path):
+    often = "from seqwise.pretraining import build\nbuild.CHECKPOINT_SECONDS = 0.2\n"
+    told = PROGRAM.replace("6400tokens", "100ktokens").replace("Console(quiet=True)", "Console(width=100)")
+    (tmp_path / "program.py").write_text(often + told)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run(run("whole"), check=True, env=environment)
-    for seconds in (6, 9, 12):
-        try:
-            subprocess.run(run("killed"), env=environment, timeout=seconds, check=False)
-        except subprocess.TimeoutExpired:
-            continue  # subprocess.run kills with SIGKILL
-    subprocess.run(run("killed"), check=True, env=environment)
+
+    def run(name):
+        words = [sys.executable, str(tmp_path / "program.py"), str(corpus), str(tmp_path / name), "lstm"]
+        return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+
+    killed = run("killed")
+    while not (tmp_path / "killed" / "checkpoint" / "checkpoint.json").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    again, whole = run("killed"), run("whole")
+    said = again.communicate()[0]
+    assert int(re.search(r"going on from step (\d+) of 782", said)[1]) > 0
+    assert "going on" not in whole.communicate()[0]
+    assert (again.returncode, whole.returncode) == (0, 0)
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))

@@ -1,6 +1,7 @@
 """A checkpoint brings everything back to the bit, and a kill at any moment leaves the one before it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 import torch
 from torch import nn
 
+from seqwise.core.errors import UserError
 from seqwise.training import checkpoint
-from seqwise.training.checkpoint import drop_checkpoint, load_checkpoint, save_checkpoint
+from seqwise.training.checkpoint import drop_checkpoint, load_carried, load_checkpoint, save_checkpoint
 from seqwise.training.optimizer import build_optimizer
+
+PARTS = ("model.safetensors", "optimizer.safetensors", "random.safetensors", "best.safetensors", "carried.safetensors", "state.json")
 
 
 def trained(steps: int, seed: int = 0):
@@ -69,6 +73,24 @@ def test_the_one_before_is_dropped(tmp_path):
         save_checkpoint(tmp_path, *trained(step), {}, {"step": step})
         assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 1
     assert load_checkpoint(tmp_path, *trained(0))[1] == {"step": 3}
+
+
+@pytest.mark.parametrize("file", ["checkpoint.json", *(f"checkpoint-a/{name}" for name in PARTS)])
+@pytest.mark.parametrize("left", [0, 30])
+def test_a_damaged_one_is_one_message_and_its_advice_works(tmp_path, file, left):
+    folder = tmp_path / "checkpoint"
+    model, optimizer = trained(1)
+    save_checkpoint(folder, model, optimizer, dict(model.state_dict()), {"step": 1, "curve": [0.1] * 9}, {"state": torch.ones(9)})
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: min(left, len(whole) // 2)])
+    load = load_carried if "carried" in file else lambda place: load_checkpoint(place, *trained(0))
+    with pytest.raises(UserError, match=f"the checkpoint in {folder} cannot be read") as caught:
+        load(folder)
+    assert caught.value.fix.startswith(f"remove {folder} and run the same command again")
+    shutil.rmtree(folder)
+    assert load_checkpoint(folder, *trained(0)) is None
+    save_checkpoint(folder, model, optimizer, {}, {"step": 2})
+    assert load_checkpoint(folder, *trained(0))[1] == {"step": 2}
 
 
 class KilledError(BaseException):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from seqwise.models.masked_lm import UNLABELLED
+
 SHARE, HIDDEN, RANDOM = 0.15, 0.8, 0.1
 """Of the tokens that are asked for; of these, shown as [MASK], and as a random token; the rest is shown as it is."""
-UNLABELLED = -100
 
 
 def masked(ids: np.ndarray, rng: np.random.Generator, *, mask: int, ordinary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -118,14 +118,13 @@ class TokenWindows:
     """Training windows of a token file; each batch is a pure function of (seed, step), so nothing of the order needs to be kept.
 
     Every epoch shifts the windows by a random number of tokens below their width and shuffles them; those that fill no batch are left
-    out. ``stateful`` reads the file in as
-    many parallel streams as a batch has rows instead, window after window, so that a model may carry its state (truncated
-    backpropagation through time, Mikolov et al. 2010).
+    out. ``stateful`` reads the file in as many parallel streams as a batch has rows instead, window after window, so that a model may
+    carry its state (truncated backpropagation through time, Mikolov et al. 2010).
 
     Args:
         file: of at least one window and a token.
         context: tokens of a window.
-        batch_size: windows of a batch.
+        batch_size: windows of a batch; all that there are, where there are fewer.
     """
 
     def __init__(self, file: TokenFile, context: int, batch_size: int, seed: int, *, stateful: bool = False):
@@ -137,8 +136,9 @@ class TokenWindows:
                 expected=f"more than one window of {context}{rows}",
                 fix="more text, or less context",
             )
-        self.file, self.context, self.batch_size, self.seed, self.stateful = file, context, batch_size, seed, stateful
-        self.per_epoch = count if stateful else max(1, count // batch_size)
+        self.file, self.context, self.seed, self.stateful = file, context, seed, stateful
+        self.batch_size = batch_size if stateful else min(batch_size, count)
+        self.per_epoch = count if stateful else count // self.batch_size
         self._count, self._drawn = count, (-1, np.empty(0, np.int64))
 
     def windows(self, step: int) -> tuple[np.ndarray, np.ndarray]:

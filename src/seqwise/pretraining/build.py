@@ -46,9 +46,14 @@ def training_config(options: PretrainOptions, steps: int) -> TrainingConfig:
     return TrainingConfig(steps=steps, checkpoint_seconds=CHECKPOINT_SECONDS, **{name: getattr(options, name) for name in SETTINGS})
 
 
-def steps_of(options: PretrainOptions) -> int:
+def steps_of(options: PretrainOptions, tokens_per_step: int) -> int:
     """Of a budget in tokens."""
-    return max(options.evaluations, -(-options.tokens // (options.batch * options.context)))
+    return -(-options.tokens // tokens_per_step)
+
+
+def steps_in(seconds: float, *, step: float, evaluation: float, evaluations: int) -> int:
+    """The most that fit into a time, at least one; each is evaluated where there are fewer than ``evaluations``."""
+    return max(1, int(max((seconds - evaluations * evaluation) / step, seconds / (step + evaluation))))
 
 
 def build_trainer(

@@ -2,14 +2,17 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from seqwise.core.errors import UserError, first_line
+from seqwise.core.errors import UserError
 from seqwise.data.pretraining_tokenizer import train_pretraining_tokenizer
+from seqwise.data.streams import check_exact
 from seqwise.data.text_stream import Piece, spread_sample, stream_text
 from seqwise.data.token_file import TokenFile, divided, write_tokens
+from seqwise.models.external import load_tokenizer
 from seqwise.pretraining.options import PretrainOptions
 
 LEARNED = 5_000_000
@@ -17,6 +20,8 @@ LEARNED = 5_000_000
 MANY = 100
 """Pieces from which on whole ones are held out."""
 PARTS = ("train", "validation")
+CHECKED = 500_000
+"""Characters held out, about, that have to come back from a given tokenizer to the letter."""
 NEEDED = {"causal-lm": ("eos_token_id",), "masked-lm": ("eos_token_id", "mask_token_id")}
 
 
@@ -71,27 +76,29 @@ def _small(pieces: list[Piece], part: str) -> list[Piece]:
 
 
 def _tokenizer(options: PretrainOptions, folder: Path, say: Callable[[str], None]) -> Any:
-    from transformers import AutoTokenizer
+    """That of the run; what was given is copied, and may change afterwards."""
+    if not folder.exists():
+        made = _trained(options, say) if options.tokenizer_folder is None else _given(options)
+        temporary = folder.with_name(f".{folder.name}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        made.save_pretrained(temporary)
+        temporary.replace(folder)
+    return load_tokenizer(folder)
 
-    size = options.tokenizer_size
-    if size is None:
-        return _given(options)
-    if not (folder / "tokenizer_config.json").exists():
-        say(f"learning a tokenizer of {size:,} entries")
-        sample = spread_sample(pieces_of(options, "train"), LEARNED)
-        train_pretraining_tokenizer(sample, size, options.context).save_pretrained(folder)
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+def _trained(options: PretrainOptions, say: Callable[[str], None]) -> Any:
+    say(f"learning a tokenizer of {options.tokenizer_size:,} entries")
+    sample = spread_sample(pieces_of(options, "train"), LEARNED)
+    return train_pretraining_tokenizer(sample, options.tokenizer_size, options.context)
 
 
 def _given(options: PretrainOptions) -> Any:
-    """A tokenizer from a folder. Raises :class:`UserError` where it cannot be read or lacks a token."""
-    from transformers import AutoTokenizer
-
-    try:
-        found = AutoTokenizer.from_pretrained(options.tokenizer, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{options.tokenizer} holds no tokenizer ({first_line(error)})", expected="a folder with tokenizer.json") from error
+    """A tokenizer from a folder. Raises :class:`UserError` where it cannot be read, lacks a token, or loses text that is to be scored."""
+    found = load_tokenizer(options.tokenizer_folder)
     for name in NEEDED[options.objective]:
         if getattr(found, name, None) is None:
             raise UserError(f"the tokenizer in {options.tokenizer} has no {name.removesuffix('_id')}", expected="one that ends texts")
+    if options.objective == "causal-lm":
+        for text in spread_sample(pieces_of(options, "validation"), CHECKED):
+            check_exact(found, text, f"the tokenizer in {options.tokenizer}")
     return found

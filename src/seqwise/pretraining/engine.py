@@ -12,18 +12,22 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.tracking import filter_trackers
+from accelerate.utils import broadcast_object_list
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from seqwise.comparison.folder import RunFolder
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.errors import UserError, first_line
-from seqwise.core.files import read_json, write_json, write_text
+from seqwise.core.files import read_json, room_for, write_json, write_text
 from seqwise.data.text_stream import sources_of
 from seqwise.data.token_file import TokenFile
 from seqwise.models.accounting import count_of_model, flops_per_token
-from seqwise.pretraining.build import build_trainer, steps_of
+from seqwise.pretraining.build import build_trainer, steps_in, steps_of
 from seqwise.pretraining.card import name_of, pretraining_card
+from seqwise.pretraining.contents import contents_of
 from seqwise.pretraining.corpus import prepare
 from seqwise.pretraining.options import PretrainOptions
 from seqwise.report import numbers
@@ -59,12 +63,13 @@ class Pretraining:
         Raises :class:`UserError` for a folder that holds something else, and where the training diverged.
         """
         record = self.folder / "pretrain.json"
+        if _leads():
+            self._claim()
         if record.exists():
-            return self._checked(read_json(record))
+            self._clean()
+            return read_json(record)
         accelerator = self._accelerator()
-        if accelerator.is_main_process:
-            self._own_folder()
-        accelerator.wait_for_everyone()
+        self._report(accelerator)
         with accelerator.main_process_first():
             tokenizer, parts = prepare(self.options, self.folder, self._say if accelerator.is_main_process else lambda text: None)
         trainer = self._trainer(accelerator, tokenizer, parts)
@@ -85,33 +90,44 @@ class Pretraining:
         if options.device == "cuda" and not gpu:
             raise UserError("--device cuda: torch sees no GPU here", fix="--device auto or cpu")
         precision = {"auto": "bf16" if gpu else "no", "fp32": "no", "bf16": "bf16"}[options.precision]
-        try:
-            trackers = options.report_to.split(",") if options.report_to else None
-            found = Accelerator(cpu=not gpu, mixed_precision=precision, log_with=trackers, project_dir=self.folder)
-            found.init_trackers("seqwise-pretrain", config=options.to_dict())
-        except (ValueError, ImportError) as error:
-            raise UserError(
-                f"--report-to {options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
-            ) from error
+        AcceleratorState._reset_state(reset_partial_state=True)  # else that of a training before this one, in the same process, holds
+        found = Accelerator(cpu=not gpu, mixed_precision=precision, project_dir=self.folder)
         if found.num_processes > 1 and options.stateful:
             raise UserError("--stateful runs in one process", fix="leave out --stateful, or torchrun")
         return found
 
-    def _own_folder(self) -> None:
-        """The folder, empty or of this very request."""
-        plan = self.folder / "request.json"
-        if plan.exists():
-            self._checked({"request": read_json(plan)})
-        elif self.folder.exists() and any(path.name not in (".lock",) for path in self.folder.iterdir()):
-            raise UserError(f"{self.folder} exists and is no pretraining of seqwise", fix="choose another --out")
-        write_json(plan, self.options.request())
+    def _report(self, accelerator: Accelerator) -> None:
+        """Start the trackers. Raises :class:`UserError` for one that is unknown or not installed."""
+        names = self.options.report_to.split(",") if self.options.report_to else []
+        try:
+            accelerator.log_with = filter_trackers(names, accelerator.logging_dir)
+            if len(accelerator.log_with) < len(set(names)):
+                raise ImportError("it is not installed")
+            accelerator.init_trackers("seqwise-pretrain", config=self.options.to_dict())
+        except (ValueError, ImportError) as error:
+            raise UserError(
+                f"--report-to {self.options.report_to} is not possible ({first_line(error)})", expected="a tracker that is installed"
+            ) from error
 
-    def _checked(self, found: dict[str, Any]) -> dict[str, Any]:
-        if found.get("request") != self.options.request():
+    def _claim(self) -> None:
+        """The folder, empty or of this very request. Raises :class:`UserError` for any other."""
+        path, asked = self.folder / "request.json", {"request": self.options.request(), "contents": contents_of(self.options)}
+        if path.exists():
+            self._check(read_json(path), asked)
+        elif self.folder.exists() and any(not _begun(path.name) for path in self.folder.iterdir()):
+            raise UserError(f"{self.folder} exists and is no pretraining of seqwise", fix="choose another --out")
+        else:
+            write_json(path, asked)
+
+    def _check(self, found: Any, asked: dict[str, Any]) -> None:
+        """Raises :class:`UserError` where a folder was begun with something else."""
+        if type(found) is not dict or found.get("request") != asked["request"]:
             raise UserError(
                 f"{self.folder} holds a pretraining with other options, or of another version of seqwise", fix="choose another --out"
             )
-        return found
+        for name, content in asked["contents"].items():
+            if found["contents"][name] != content:
+                raise UserError(f"{name} is no longer what the pretraining in {self.folder} was begun with", fix="choose another --out")
 
     def _trainer(self, accelerator: Accelerator, tokenizer: Any, parts: dict[str, TokenFile], steps: int = 10**9) -> Trainer:
         place = self.folder / "checkpoint"
@@ -120,18 +136,17 @@ class Pretraining:
     def _plan(self, accelerator: Accelerator, trainer: Trainer, parts: dict[str, TokenFile], tokenizer: Any) -> dict[str, Any]:
         """How many steps, decided once; on disk before the first of them."""
         path = self.folder / "plan.json"
-        if not path.exists() or not accelerator.is_main_process:
-            steps = self._steps(accelerator, trainer)
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process and not path.exists():
-            count, context = count_of_model(trainer.bare_model), self.options.context
+        undecided = _as_first(not path.exists())
+        steps = self._steps(trainer) if undecided else 0
+        if undecided and accelerator.is_main_process:
+            count = count_of_model(trainer.bare_model)
             write_json(
                 path,
                 {
                     "steps": steps,
-                    "tokens_per_step": self.options.batch * context,
+                    "tokens_per_step": _tokens_per_step(trainer),
                     "parameters": {"total": count.total, "embedding": count.embedding, "non_embedding": count.non_embedding},
-                    "flops_per_token": flops_per_token(trainer.bare_model.config, [context], vocabulary_head=True),
+                    "flops_per_token": flops_per_token(trainer.bare_model.config, [self.options.context], vocabulary_head=True),
                     "corpus": {part: _told(file) for part, file in parts.items()},
                     "vocab_size": len(tokenizer),
                     "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -139,30 +154,29 @@ class Pretraining:
             )
         accelerator.wait_for_everyone()
         plan = read_json(path)
+        rows = trainer.feed.windows.batch_size
+        if rows < self.options.batch:
+            self._say(f"the text has {rows:,} windows, fewer than --batch {self.options.batch}: every step reads all of it")
         passes = plan["steps"] / trainer.feed.windows.per_epoch
         self._say(f"{self.options.model}: {plan['parameters']['non_embedding']:,} parameters without embeddings")
         self._say(f"{plan['steps']:,} steps, {plan['steps'] * plan['tokens_per_step']:,} tokens, {passes:.2f} passes over the corpus")
         return plan
 
-    def _steps(self, accelerator: Accelerator, trainer: Trainer) -> int:
+    def _steps(self, trainer: Trainer) -> int:
         """Of a budget in tokens by division; of one in time by a few steps that are then undone."""
         options = self.options
         if options.tokens is not None:
-            return steps_of(options)
+            return steps_of(options, _tokens_per_step(trainer))
         trainer.model.train()
         trainer.step()
         begun, steps = self.clock(), 0
-        while steps < MEASURED_STEPS or self.clock() - begun < FEWEST_SECONDS:
+        while _as_first(steps < MEASURED_STEPS or self.clock() - begun < FEWEST_SECONDS):
             trainer.step()
             steps += 1
         each = (self.clock() - begun) / steps
         begun = self.clock()
         trainer.evaluate()
-        scoring = (self.clock() - begun) * options.evaluations
-        seconds = torch.tensor([each, scoring], dtype=torch.float64, device=accelerator.device)
-        each, scoring = (seconds if accelerator.num_processes == 1 else accelerator.reduce(seconds, "mean")).tolist()
-        wanted = (RESERVE * (options.seconds or 0.0) - scoring) / each
-        return max(options.evaluations, int(wanted))
+        return steps_in(RESERVE * options.seconds, step=each, evaluation=self.clock() - begun, evaluations=options.evaluations)
 
     def _run(self, trainer: Trainer, plan: dict[str, Any]) -> None:
         """Train to the end, with a bar, and tell trackers what was measured."""
@@ -190,7 +204,7 @@ class Pretraining:
             raise UserError(f"{BROKEN} after step {trainer.progress.step:,}", fix="a smaller --learning-rate, in another --out")
 
     def _deliver(self, trainer: Trainer, tokenizer: Any, plan: dict[str, Any]) -> None:
-        """``model/`` with the best weights, tokenizer and card, then ``pretrain.json``; checkpoint and tokens are dropped."""
+        """``model/`` with the best weights, tokenizer and card, then ``pretrain.json``."""
         progress, temporary = trainer.progress, self.folder / ".model"
         model = trainer.bare_model
         load_weights(model, trainer.best_weights)
@@ -202,9 +216,13 @@ class Pretraining:
         shutil.rmtree(self.folder / "model", ignore_errors=True)
         os.replace(temporary, self.folder / "model")
         write_json(self.folder / "pretrain.json", record)
+        self._clean()
+        self._say(f"{trainer.feed.objective.metric} {progress.best[trainer.feed.objective.metric]:.4f} at step {progress.best['step']:,}")
+
+    def _clean(self) -> None:
+        """Drop checkpoint and tokens, of which the record makes an end."""
         drop_checkpoint(self.folder / "checkpoint")
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
-        self._say(f"{trainer.feed.objective.metric} {progress.best[trainer.feed.objective.metric]:.4f} at step {progress.best['step']:,}")
 
     def _record(self, trainer: Trainer, plan: dict[str, Any]) -> dict[str, Any]:
         progress = trainer.progress
@@ -220,7 +238,7 @@ class Pretraining:
             "metric": trainer.feed.objective.metric,
             "best": progress.best,
             "curve": progress.curve,
-            "tokens": plan["steps"] * plan["tokens_per_step"],
+            "tokens": progress.tokens,
             "seconds": progress.seconds,
             "train_seconds": progress.train_seconds,
             "environment": {
@@ -238,8 +256,28 @@ class Pretraining:
         }
 
     def _say(self, text: str) -> None:
-        if int(os.environ.get("RANK", "0")) == 0:
+        if _leads():
             self.console.print(text)
+
+
+def _leads() -> bool:
+    """Whether this is the only process, or the first one under torchrun."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _begun(name: str) -> bool:
+    """Whether a pretraining leaves a file of that name where it is killed before its request is written."""
+    return name == ".lock" or name.startswith(".request.json.")
+
+
+def _tokens_per_step(trainer: Trainer) -> int:
+    windows = trainer.feed.windows
+    return windows.batch_size * windows.context
+
+
+def _as_first(answer: bool) -> bool:
+    """The answer of the first process, in all of them: every step needs all."""
+    return broadcast_object_list([answer])[0]
 
 
 def _told(file: TokenFile) -> dict[str, Any]:
@@ -257,7 +295,7 @@ def run_pretraining(options: PretrainOptions, *, out: str | None, console: Conso
     if folder.is_file():
         raise UserError(f"{folder} is a file", expected="a folder, or a name that is free", fix="choose another --out")
     work = Pretraining(options, folder, console, command)
-    if int(os.environ.get("RANK", "0")) > 0:
+    if not _leads():
         return folder, work.execute()
-    with RunFolder(folder).locked():
+    with RunFolder(folder).locked(), room_for(folder):
         return folder, work.execute()

@@ -10,6 +10,7 @@ from seqwise.core.config import Config, fingerprint
 from seqwise.core.environment import source_hash
 from seqwise.core.errors import UserError, did_you_mean
 from seqwise.training.objectives import OBJECTIVES
+from seqwise.zoo.shipped import folder_or_shipped, shipped_names
 
 TOKENS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -28,7 +29,7 @@ class PretrainOptions(Config):
     layers: int | None = None
     width: int | None = None
     tokenizer: str = "bpe:4096"
-    """``bpe:SIZE``, trained here, or the folder of a tokenizer."""
+    """``bpe:SIZE``, trained here, or the folder of a tokenizer, or the name of a pretrained model of the package, for its own."""
     context: int = 256
     batch: int = 32
     accumulation: int = 1
@@ -89,7 +90,10 @@ class PretrainOptions(Config):
         """Of training, where the budget is told in tokens."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgb]?)\s*tokens?", self.budget.strip().lower())
         if found:
-            return max(1, round(float(found[1]) * TOKENS[found[2]]))
+            count = round(float(found[1]) * TOKENS[found[2]])
+            if count < 1:
+                raise UserError(f"--budget '{self.budget}' is no training", expected="1 token or more, such as 100Mtokens")
+            return count
         try:
             parse_budget(self.budget)
         except UserError as error:
@@ -102,16 +106,25 @@ class PretrainOptions(Config):
         return None if self.tokens else parse_budget(self.budget)
 
     @property
+    def tokenizer_folder(self) -> Path | None:
+        """Of a tokenizer that is given; None where one is trained."""
+        given = Path(self.tokenizer).is_dir() or self.tokenizer in shipped_names()
+        return folder_or_shipped(self.tokenizer) if given else None
+
+    @property
     def tokenizer_size(self) -> int | None:
-        """Entries of the tokenizer to be trained; None where a folder is named."""
-        if Path(self.tokenizer).is_dir():
+        """Entries of the tokenizer to be trained; None where one is given."""
+        if self.tokenizer_folder is not None:
             return None
         found = re.fullmatch(r"bpe:(\d+)", self.tokenizer)
         if not found or not 300 <= int(found[1]) <= 200_000:
-            raise UserError(f"--tokenizer {self.tokenizer} is not possible", expected="bpe:4096, any size from 300 on, or a folder")
+            raise UserError(
+                f"--tokenizer {self.tokenizer} is not possible",
+                expected="bpe:4096, any size from 300 on, a folder, or a pretrained model of `seqwise models`",
+            )
         return int(found[1])
 
     def request(self) -> str:
-        """What a folder must agree on to be continued. The files themselves are checked when they are read."""
+        """What a folder must agree on to be continued, beside the content of what is named."""
         values = {name: value for name, value in self.to_dict().items() if name != "report_to"}
         return fingerprint(values | {"source_hash": source_hash()})

@@ -13,11 +13,11 @@ from seqwise.comparison.contenders import parse_contenders
 from seqwise.comparison.sizes import language_model
 from seqwise.core.config import Config
 from seqwise.data.demos import docs
-from seqwise.data.masking import UNLABELLED, masked
+from seqwise.data.masking import masked
 from seqwise.models.accounting import count_parameters
 from seqwise.models.causal_lm import SeqwiseForCausalLM
 from seqwise.models.config import SeqwiseConfig
-from seqwise.models.masked_lm import SeqwiseForMaskedLM
+from seqwise.models.masked_lm import UNLABELLED, SeqwiseForMaskedLM
 from seqwise.textbook.probed import EVERY_RATE
 from seqwise.training.optimizer import build_optimizer
 from seqwise.training.schedule import learning_rate_factor

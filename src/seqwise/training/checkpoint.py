@@ -4,8 +4,9 @@ A checkpoint is written to the one of two folders that the pointer file does not
 the folder is whole.
 """
 
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from seqwise.core.errors import NoSpace
+from seqwise.core.errors import NoSpace, UserError, first_line
 from seqwise.core.files import read_json, room_for, write_json
 
 POINTER = "checkpoint.json"
@@ -109,21 +110,37 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """Restore model, optimizer and random state; return (best weights, state), or None where there is no checkpoint."""
+    """Restore model, optimizer and random state; return (best weights, state), or None where there is no checkpoint.
+
+    Raises :class:`UserError` for one that is damaged.
+    """
     if not (folder / POINTER).exists():
         return None
-    source = folder / read_json(folder / POINTER)
-    load_weights(model, load_file(source / "model.safetensors"))
-    _restore_optimizer(optimizer, load_file(source / "optimizer.safetensors"))
-    _restore_random_state(load_file(source / "random.safetensors"))
-    best = source / "best.safetensors"
-    return (load_file(best) if best.exists() else {}), read_json(source / "state.json")
+    with _readable(folder):
+        source = folder / read_json(folder / POINTER)
+        load_weights(model, load_file(source / "model.safetensors"))
+        _restore_optimizer(optimizer, load_file(source / "optimizer.safetensors"))
+        _restore_random_state(load_file(source / "random.safetensors"))
+        return _optional(source / "best.safetensors"), read_json(source / "state.json")
 
 
 def load_carried(folder: Path) -> dict[str, torch.Tensor]:
-    """The state that the next batch goes on from; empty where there is none."""
-    path = folder / read_json(folder / POINTER) / "carried.safetensors"
+    """The state that the next batch goes on from; empty where there is none. Raises :class:`UserError` where it is damaged."""
+    with _readable(folder):
+        return _optional(folder / read_json(folder / POINTER) / "carried.safetensors")
+
+
+def _optional(path: Path) -> dict[str, torch.Tensor]:
     return load_file(path) if path.exists() else {}
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever a damaged file makes the libraries raise
+        what = f"the checkpoint in {folder} cannot be read ({first_line(error)})"
+        raise UserError(what, fix=f"remove {folder} and run the same command again: this training then begins anew") from error
 
 
 def drop_checkpoint(folder: Path) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqwise.data.masking import UNLABELLED, masked
+from seqwise.data.masking import masked
 from seqwise.data.token_file import TokenFile, TokenWindows
 from seqwise.models.causal_lm import SeqwiseForCausalLM
-from seqwise.models.masked_lm import SeqwiseForMaskedLM
+from seqwise.models.masked_lm import UNLABELLED, SeqwiseForMaskedLM
 
 VALIDATION_SEED = 1
 
@@ -59,13 +59,13 @@ class CorpusFeed:
 
     Args:
         windows: of the training part.
-        held_out: scored in windows that stand side by side, at most ``most`` of them, evenly spaced.
+        held_out: of at least one window and a token; scored in windows that stand side by side, at most ``most`` of them, evenly spaced.
         objective: what is asked of a window.
     """
 
     def __init__(self, windows: TokenWindows, held_out: TokenFile, objective: NextToken | HiddenToken, *, most: int = 500):
         self.windows, self.held_out, self.objective = windows, held_out, objective
-        count = max(1, (len(held_out) - 1) // windows.context)
+        count = (len(held_out) - 1) // windows.context
         chosen = np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
         self._starts = chosen * windows.context
 
@@ -77,15 +77,11 @@ class CorpusFeed:
         return step / self.windows.per_epoch
 
     def validate(self, model: nn.Module) -> dict[str, float]:
-        device, context = next(model.parameters()).device, self.windows.context
+        device = next(model.parameters()).device
         nats, labels, right = 0.0, 0, 0
         for first in range(0, len(self._starts), self.windows.batch_size):
-            starts = self._starts[first : first + self.windows.batch_size]
-            rows = [self.held_out.tokens[start : start + context + 1].astype(np.int64) for start in starts]
-            rows = [row for row in rows if len(row) == len(rows[0])]
-            stacked = np.stack(rows)
-            rng = np.random.default_rng([VALIDATION_SEED, first])
-            batch = self.objective.batch(stacked[:, :-1], stacked[:, 1:], rng)
+            windows = [self._scored(int(start)) for start in self._starts[first : first + self.windows.batch_size]]
+            batch = {name: torch.cat([window[name] for window in windows]) for name in windows[0]}
             wanted = batch.pop("labels").to(device)
             batch.pop("shift_labels", None)
             logits = model(**{name: value.to(device) for name, value in batch.items()}, use_cache=False).logits.float()
@@ -93,6 +89,11 @@ class CorpusFeed:
             labels += int((wanted != UNLABELLED).sum())
             right += int((logits.argmax(-1) == wanted).sum())
         return self.objective.scores(nats, labels, right, self.held_out)
+
+    def _scored(self, start: int) -> dict[str, torch.Tensor]:
+        """A batch of one window, the same whatever it is scored beside."""
+        row = self.held_out.tokens[None, start : start + self.windows.context + 1].astype(np.int64)
+        return self.objective.batch(row[:, :-1], row[:, 1:], np.random.default_rng([VALIDATION_SEED, start]))
 
     def better(self, new: Mapping[str, float], old: Mapping[str, float]) -> bool:
         return new[self.objective.metric] < old[self.objective.metric]
