@@ -1,19 +1,11 @@
 """The table of what pretraining is worth says what the records say."""
 
-from pathlib import Path
-
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def labels():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        import labels
-
-        yield labels
+def labels(benchmark):
+    return benchmark("labels")
 
 
 def row(family, count=100, **told):

@@ -1,22 +1,14 @@
 """The peer beside the zoo: as large as it is said to be; and curves read between their evaluations."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def zoo_llama():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        import zoo_llama
-
-        yield zoo_llama
+def zoo_llama(benchmark):
+    return benchmark("zoo_llama")
 
 
 @pytest.mark.parametrize(("target", "layers", "vocabulary"), [(30_000, 2, 1000), (1_000_000, 4, 4096), (10_000_000, 4, 4096)])
