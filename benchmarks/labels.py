@@ -103,6 +103,8 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     Args:
         rows: of every data set, as :func:`labels` puts them into its record.
     """
+    if not rows:
+        return "No data set has a record yet.\n"
     lines = [f"| data | labels | {' | '.join(FAMILIES)} |", "|---|---|" + "---|" * len(FAMILIES)]
     for name, measured in rows.items():
         for count in dict.fromkeys(row["labels"] for row in measured):

@@ -34,6 +34,11 @@ def test_a_gain_is_what_fine_tuning_is_ahead_by(labels, first, second):
     assert found["ci95"] == pytest.approx((0.05, 0.2))
 
 
+def test_without_records_nothing_is_shown(labels):
+    assert "no data set" in labels.table({}).lower()
+    assert "|" not in labels.table({})
+
+
 def test_the_page_is_what_was_recorded(labels):
     shown = labels.PAGE.read_text(encoding="utf-8").partition(labels.START)[2].partition(labels.END)[0]
     assert shown == labels.table(labels.recorded()), "run python benchmarks/labels.py"

@@ -93,8 +93,8 @@ def space(contender: Contender, task: Task) -> tuple[Dimension, ...]:
         own = (gate, POSITIONS)
     else:
         own = (gate, BODY)
-    large = bool(contender.source) and not contender.small
-    return shared(task, fine_tuned=bool(contender.source) and not contender.fresh, small=not large) + own
+    outside = bool(contender.source)
+    return shared(task, fine_tuned=outside and not contender.fresh, small=contender.small or not outside) + own
 
 
 def points(configurations: int, seed: int) -> list[list[float]]:

@@ -89,13 +89,13 @@ def check_unseen(contenders: list[Contender], corpus: Any, task: str) -> None:
 
 
 def _has_seen(model: Path, corpus: Any, task: str) -> bool:
-    places = (model, model.parent)
-    if task == "text-generation":
-        record = next((folder / name for folder in places for name in PRETRAINED if (folder / name).exists()), None)
-        return record is not None and any(same_source(corpus.source, source) for source in read_json(record).get("sources", ()))
-    record = next((folder / "comparison.json" for folder in places if (folder / "comparison.json").exists()), None)
-    learned = task not in ALWAYS_SPLIT_ALIKE and record is not None
-    return learned and read_json(record).get("data", {}).get("sha256") == corpus.sha256
+    names = PRETRAINED if task == "text-generation" else () if task in ALWAYS_SPLIT_ALIKE else ("comparison.json",)
+    record = next((folder / name for folder in (model, model.parent) for name in names if (folder / name).exists()), None)
+    if record is None:
+        return False
+    told = read_json(record)
+    named = any(same_source(corpus.source, source) for source in told.get("sources", ()))
+    return named or told.get("data", {}).get("sha256") == corpus.sha256
 
 
 def same_source(one: str, other: str) -> bool:

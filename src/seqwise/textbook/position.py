@@ -20,6 +20,8 @@ from seqwise.textbook.language import LanguageRun, train
 from seqwise.textbook.pictures import MEANS
 from seqwise.textbook.probed import unless_untrained
 
+LEAST = "smallest relative change of the last answer over the three, when what came before changes places"
+MOST = "largest relative change of the last answer, when what came before changes places"
 ROUNDING = 1e-5
 SEEDS = {"smoke": 3, "standard": 10, "long": 10}
 LENGTH, WIDTH = 24, 32
@@ -100,7 +102,7 @@ class Position(Claim):
         Clause(
             statement="An RNN, LSTM or GRU depends on order by itself",
             scope="exact",
-            effect="smallest relative change of the last answer over the three, when what came before changes places",
+            effect=LEAST,
             unit="",
             threshold=100 * ROUNDING,
             pilot_seen=True,
@@ -108,7 +110,7 @@ class Position(Claim):
         Clause(
             statement="So does attention with any of the three positional encodings",
             scope="exact",
-            effect="smallest relative change of the last answer over the three, when what came before changes places",
+            effect=LEAST,
             unit="",
             threshold=100 * ROUNDING,
             pilot_seen=True,
@@ -116,7 +118,7 @@ class Position(Claim):
         Clause(
             statement="One causal layer without positional encoding takes what came before for a set",
             scope="exact",
-            effect="largest relative change of the last answer, when what came before changes places",
+            effect=MOST,
             unit="",
             threshold=ROUNDING,
             direction="below",
@@ -126,7 +128,7 @@ class Position(Claim):
         Clause(
             statement="So do two: a causal Transformer, too, needs positional encoding to know order",
             scope="exact",
-            effect="largest relative change of the last answer, when what came before changes places",
+            effect=MOST,
             unit="",
             threshold=ROUNDING,
             direction="below",
