@@ -245,7 +245,7 @@ class InferenceSpeed(Claim):
         short, long = ({name: float(np.median(here["token"][name][str(context)])) for name in MODELS} for context in (SHORT, LONG))
         crossing = _crossing(here, "lstm", rng)
         where = crossing.why if crossing.value is None else f"{crossing.value:,.0f}"
-        threads = "1 thread" if here["threads"] == 1 else f"{here['threads']} threads"
+        threads = numbers.plural(here["threads"], "thread")
         summary = (
             f"On {threads} the next token takes {short['lstm']:.2f} ms from the LSTM and {short['transformer']:.2f} from the Transformer"
             f" after {SHORT} tokens, {long['lstm']:.2f} and {long['transformer']:.2f} after {LONG:,}; the Transformer is slower from a"

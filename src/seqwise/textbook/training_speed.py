@@ -301,12 +301,13 @@ class TrainingSpeed(Claim):
         if row is None:
             return Judged(estimates, measured, f"{len(measured)} measurements; the times at length {LONG} are missing")
         medians = {name: float(np.median(values)) for name, values in row["ms"].items()}
+        threads = numbers.plural(row["threads"], "thread")
         summary = (
-            f"On {_threads(row)}, at length {LONG}, a step of 2,048 tokens takes the LSTM {ratio.value:.2f} times as long as a Transformer"
+            f"On {threads}, at length {LONG}, a step of 2,048 tokens takes the LSTM {ratio.value:.2f} times as long as a Transformer"
             f" of its size, the RNN {simple.value:.2f} times, an LSTM as a loop in Python"
             f" {medians[in_python('lstm')] / medians['lstm']:.1f} times as long as the fused one."
         )
-        cells = {name: f"{medians[name]:.0f} ms a step on this CPU, {_threads(row)}" for name in ("rnn", "lstm", "transformer")}
+        cells = {name: f"{medians[name]:.0f} ms a step on this CPU, {threads}" for name in ("rnn", "lstm", "transformer")}
         return Judged(estimates, measured, summary, {"Training parallelism": cells})
 
     def pictures(self, results: Sequence[Result]) -> tuple[Block, ...]:
@@ -353,10 +354,6 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     quantity = "step of 2,048 tokens" if filled else f"step of sequences of {row['length']}"
     at = {"length": row["length"]} | ({} if filled else {"batch": row["batch"]})
     return {"quantity": quantity if row["on"] == ALL else f"{quantity}, {row['on']}", "unit": "ms", "at": at}
-
-
-def _threads(row: Mapping[str, Any]) -> str:
-    return "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
 
 
 def _figure(title: str, label: str, at: str, times: Mapping[int, Times]) -> tuple[Figure, ...]:
