@@ -106,15 +106,8 @@ class Pretraining(Claim):
             source="Devlin et al. 2019, Table 7",
             read=False,
         ),
-        Published(
-            value="four days on 4 to 16 Cloud TPUs",
-            source="google-research/bert, README",
-        ),
-        Published(
-            value="BERT large on 8 P100: about a year",
-            source="J. Devlin, as quoted",
-            read=False,
-        ),
+        Published(value="four days on 4 to 16 Cloud TPUs", source="google-research/bert, README"),
+        Published(value="BERT large on 8 P100: about a year", source="J. Devlin, as quoted", read=False),
         Published(value="an mLSTM, three epochs of 40 GB of text: 4 hours on 128 V100", source="Puri et al. 2018, arXiv:1808.01371"),
     )
     seconds: ClassVar = {"standard": 360.0, "long": 7_200.0}

@@ -75,7 +75,7 @@ class UseCases(Claim):
             source="Makridakis et al. 2018, IJF 34:802",
         ),
         Published(value="speech: Transformer ahead on 13 of 15 corpora", source="Karita et al. 2019, arXiv:1909.06317", clauses=(4,)),
-        Published(value="a small set of intents: a bidirectional LSTM ahead of BERT", source="arXiv:2009.05451", clauses=(0, 1)),
+        Published(value="a small set of intents: a bidirectional LSTM ahead of BERT", source="arXiv:2009.05451", clauses=(1,)),
         Published(
             value="words of PTB, 24 million parameters, perplexity: LSTM 54.44 to 58.8, Transformer-XL 54.52",
             source="Dai et al. 2019 (Transformer-XL), arXiv:1901.02860",
