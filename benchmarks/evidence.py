@@ -15,7 +15,7 @@ from decoding import decoding
 from depth import depth
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
-from labels import SETS, labels
+from labels import CASES, labels
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
@@ -54,7 +54,7 @@ STEPS: dict[str, Step] = {
     "dates-quick": dates,
     "multi30k-2h": multi30k,
     "pretraining-memory": pretraining_memory,
-    **{f"labels-{name}": functools.partial(labels, name=name) for name in SETS},
+    **{step: functools.partial(labels, name=name, count=count) for step, (name, count) in CASES.items()},
     "depth": functools.partial(depth, corpus="demo:docs"),
     "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
     "zoo": zoo,
