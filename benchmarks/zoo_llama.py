@@ -21,6 +21,7 @@ from seqwise.pretraining.corpus import prepare
 from seqwise.training.checkpoint import drop_checkpoint
 from seqwise.training.loop import Trainer
 from seqwise.zoo.recipes import Recipe
+from seqwise.zoo.shipped import MODELS
 from zoo import options_of, pretrained, recipes
 
 HEAD = 32
@@ -98,6 +99,16 @@ def train_llama(bench: Bench, recipe: Recipe, like: dict[str, Any]) -> dict[str,
     return record
 
 
+def record_of(bench: Bench, recipe: Recipe) -> dict[str, Any]:
+    """Of a model of the zoo, as it is shipped; a quick one is trained here."""
+    if bench.quick:
+        return pretrained(bench, recipe)
+    record = read_json(MODELS / recipe.name / "record.json")
+    if record["options"] != options_of(recipe).to_dict():
+        raise RuntimeError(f"{recipe.name} was made by another recipe: make the step zoo first")
+    return record
+
+
 def at_step(curve: list[dict[str, Any]], step: float) -> float | None:
     """The score after so many steps, on the straight line between two evaluations; None before the first and after the last one."""
     steps = [point["step"] for point in curve]
@@ -122,7 +133,7 @@ def zoo_llama(bench: Bench) -> Findings:
     """Bits per byte of every causal model at equal tokens, and at equal seconds: those that the fastest needs for all tokens."""
     bench.dataset("wikitext2")
     causal = [recipe for recipe in recipes(bench) if recipe.objective == "causal-lm"]
-    records = {recipe.name: pretrained(bench, recipe) for recipe in causal}
+    records = {recipe.name: record_of(bench, recipe) for recipe in causal}
     transformer = next(recipe for recipe in causal if recipe.model == "transformer")
     records["llama"] = train_llama(bench, transformer, records[transformer.name])
     like = records[transformer.name]
