@@ -14,8 +14,8 @@ from runs import compare
 from seqwise.core.files import read_json, write_text
 
 FAMILIES = ("rnn", "lstm", "gru", "transformer")
-STEPS = {100: 120, 500: 360, 2000: 720}
-"""Numbers of labels, and the steps of 16 examples: 19, 12 and 6 passes over them. No stopwatch: the same numbers on any machine."""
+STEPS = {100: 120, 500: 240, 2000: 480}
+"""Numbers of labels, and the steps of 16 examples: 19, 8 and 4 passes over them. No stopwatch: the same numbers on any machine."""
 FEWER_STEPS = {100: 120, 500: 180, 2000: 360}
 """For long texts: 19, 6 and 3 passes. A step on 256 tokens takes 15 times as long as one on a short question."""
 RECORDS = Path(__file__).parent / "records"
