@@ -23,6 +23,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.rnn.reference:rnn",
             "native": "seqwise.kernels.rnn.torch_native:rnn",
+            "c": "seqwise.kernels.c.kernels:rnn",
             "batched": "seqwise.kernels.rnn.batched:rnn",
         },
     ),
@@ -31,6 +32,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.lstm.reference:lstm",
             "native": "seqwise.kernels.lstm.torch_native:lstm",
+            "c": "seqwise.kernels.c.kernels:lstm",
         },
     ),
     "gru": Registry(
@@ -38,6 +40,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.gru.reference:gru",
             "native": "seqwise.kernels.gru.torch_native:gru",
+            "c": "seqwise.kernels.c.kernels:gru",
             "batched": "seqwise.kernels.gru.batched:gru",
         },
     ),

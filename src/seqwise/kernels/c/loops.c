@@ -1,0 +1,213 @@
+/* The step loops of RNN, LSTM and GRU: what cannot be done for all steps at once. Plain C, no library but the C library's threads.
+
+   Rows of a step stand together, steps one after the other, as in torch's PackedSequence: rows[t] rows are active at step t, never
+   more than at the step before. Everything that does not wait for the step before is a matrix product of the caller:
+   `gates` holds W_ih x + b when a forward loop begins, activations when it ends; `dgates` the gradients of the sums inside them.
+
+   The formulas are those of reference.py beside the kernels; gate order is torch's. */
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#define X86 1
+#include <xmmintrin.h>
+#endif
+
+#define VERSION 1
+
+enum { RNN, GRU, LSTM };
+
+typedef struct {
+    long cell, steps, batch, units, threads;
+    const long *rows;        /* (steps,) */
+    const float *weight;     /* W_hh (G units, units), rows one after the other */
+    const float *bias;       /* GRU: b_hn (units,) */
+    float *gates;            /* (N, G units); RNN: unused, its sums are in y */
+    float *hidden;           /* GRU: W_hn h + b_hn, (N, units) */
+    float *y, *c;            /* (N, units) */
+    const float *h0, *c0;    /* (batch, units) */
+    float *hn, *cn;          /* (batch, units), each row's state after its last step */
+    const float *dy;         /* (N, units) */
+    float *dh, *dc;          /* (batch, wide): gradients of hn and cn, of h0 and c0 at the end */
+    float *dgates, *dhidden; /* (N, G units); GRU: (N, units) */
+    const float *packed;     /* W_hh in panels of `width` columns, filled by run */
+    long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin */
+} Layer;
+
+typedef void (*Loop)(const Layer *, long first, long last);
+
+typedef struct {
+    long width;
+    Loop forward[3], backward[3];
+} Instructions;
+
+static long least(long a, long b) { return a < b ? a : b; }
+
+/* How many of the rows first..last are active at a step. */
+static long active(const Layer *layer, long t, long first, long last) { return least(layer->rows[t], last) - first; }
+
+static long total(const Layer *layer) {
+    long sum = 0;
+    for (long t = 0; t < layer->steps; t++) sum += layer->rows[t];
+    return sum;
+}
+
+/* Keep the state of the rows, of n that begin with first, for which t is the last step. */
+static void finish(const Layer *layer, long t, long first, long n, const float *state, float *final) {
+    const long next = t + 1 < layer->steps ? layer->rows[t + 1] : 0, size = layer->units;
+    for (long row = next > first ? next - first : 0; row < n; row++)
+        memcpy(final + (first + row) * size, state + row * size, sizeof(float) * size);
+}
+
+#define LANES 4
+#define TALL 6
+#define TARGET
+#define NAME(x) x##_generic
+#include "lanes.h"
+#undef LANES
+#undef TALL
+#undef TARGET
+#undef NAME
+
+#ifdef X86
+#define LANES 8
+#define TALL 6
+#define TARGET __attribute__((target("avx2,fma")))
+#define NAME(x) x##_avx2
+#include "lanes.h"
+#undef LANES
+#undef TALL
+#undef TARGET
+#undef NAME
+
+#define LANES 16
+#define TALL 12
+#define TARGET __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
+#define NAME(x) x##_avx512
+#include "lanes.h"
+#undef LANES
+#undef TALL
+#undef TARGET
+#undef NAME
+#endif
+
+static const struct { const char *name; const Instructions *instructions; } SETS[] = {
+#ifdef X86
+    {"avx512", &instructions_avx512},
+    {"avx2", &instructions_avx2},
+#endif
+    {"generic", &instructions_generic},
+};
+#define COUNT ((long)(sizeof SETS / sizeof SETS[0]))
+
+static int available(long set) {
+#ifdef X86
+    if (set == 0) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+    if (set == 1) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return 1;
+}
+
+long seqwise_version(void) { return VERSION; }
+
+/* The name of an instruction set, the fastest first; an empty one for what this processor lacks, none beyond the last. */
+const char *seqwise_set(long set) { return set < 0 || set >= COUNT ? 0 : available(set) ? SETS[set].name : ""; }
+
+/* Columns of (rows, columns) or, transposed, of its transpose, in panels: for every row, `width` columns side by side. */
+static float *pack(const float *from, long rows, long columns, int transposed, long width, float *to) {
+    const long depth = transposed ? columns : rows, across = transposed ? rows : columns;
+    for (long panel = 0; panel < across; panel += width) {
+        const long filled = least(width, across - panel);
+        if (!transposed) {
+            for (long k = 0; k < depth; k++) {
+                memcpy(to + k * width, from + k * columns + panel, sizeof(float) * filled);
+                memset(to + k * width + filled, 0, sizeof(float) * (width - filled));
+            }
+        } else {
+            for (long block = 0; block < depth; block += 16) {
+                const long end = least(block + 16, depth);
+                for (long j = 0; j < width; j++)
+                    for (long k = block; k < end; k++) to[k * width + j] = j < filled ? from[(panel + j) * columns + k] : 0;
+            }
+        }
+        to += depth * width;
+    }
+    return to;
+}
+
+static float *pack_weight(Layer *layer, int backward, long width) {
+    static const long GATES[] = {1, 3, 4};
+    const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width) * 4;
+    float *packed;
+    if (posix_memalign((void **)&packed, 64, sizeof(float) * most)) return 0;
+    const long together = layer->cell == GRU ? 2 * units : rows;
+    float *end = pack(layer->weight, together, units, !backward, width, packed);
+    layer->second = end - packed;
+    if (layer->cell == GRU) pack(layer->weight + together * units, units, units, !backward, width, end);
+    return packed;
+}
+
+typedef struct {
+    const Layer *layer;
+    Loop loop;
+    long first, last;
+} Part;
+
+static void *run_part(void *given) {
+    const Part *part = given;
+#ifdef X86
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* denormals are zero: they are a hundred times as slow, and mean nothing here */
+#endif
+    part->loop(part->layer, part->first, part->last);
+#ifdef X86
+    _mm_setcsr(before);
+#endif
+    return 0;
+}
+
+/* Each thread takes rows with about the same number of steps, and walks through them without waiting for another. */
+static void run_parts(const Layer *layer, Loop loop) {
+    enum { MOST = 64 };
+    const long threads = least(least(layer->threads, layer->batch), MOST), all = total(layer);
+    Part parts[MOST];
+    pthread_t handles[MOST];
+    long count = 0, first = 0, done = 0;
+    for (long row = 0, steps = layer->steps; row < layer->batch; row++) {
+        while (steps > 0 && layer->rows[steps - 1] <= row) steps--;
+        done += steps;
+        if (done * threads >= (count + 1) * all || row + 1 == layer->batch) {
+            parts[count++] = (Part){layer, loop, first, row + 1};
+            first = row + 1;
+            if (count == threads) parts[count - 1].last = first = layer->batch;
+            if (first == layer->batch) break;
+        }
+    }
+    long begun = 1;
+    while (begun < count && !pthread_create(&handles[begun], 0, run_part, &parts[begun])) begun++;
+    if (count) run_part(&parts[0]);
+    for (long i = begun; i < count; i++) run_part(&parts[i]);
+    for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
+}
+
+static int run(Layer *layer, long set, int backward) {
+    const Instructions *instructions = SETS[set].instructions;
+    layer->wide = (layer->units + instructions->width - 1) / instructions->width * instructions->width;
+    float *packed = pack_weight(layer, backward, instructions->width);
+    if (!packed) return 1;
+    layer->packed = packed;
+    run_parts(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
+    free(packed);
+    return 0;
+}
+
+/* 0, or 1 where there is no memory for the weights. dh and dc are as wide as seqwise_wide says. */
+int seqwise_forward(Layer *layer, long set) { return run(layer, set, 0); }
+int seqwise_backward(Layer *layer, long set) { return run(layer, set, 1); }
+long seqwise_wide(long units, long set) {
+    const long width = SETS[set].instructions->width;
+    return (units + width - 1) / width * width;
+}

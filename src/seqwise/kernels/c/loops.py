@@ -1,0 +1,94 @@
+"""The step loops of RNN, GRU and LSTM on tensors: what they read and write, and the products around them.
+
+Rows of a step stand together, steps one after the other: N is the number of real steps of all rows. Float32 on a CPU.
+"""
+
+import ctypes
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from seqwise.kernels.c.library import library
+from seqwise.kernels.c.products import sum_of_outer
+
+CELLS = {"rnn": 0, "gru": 1, "lstm": 2}
+
+
+NUMBERS = ("cell", "steps", "batch", "units", "threads")
+TENSORS = ("rows", "weight", "bias", "gates", "hidden", "y", "c", "h0", "c0", "hn", "cn", "dy", "dh", "dc", "dgates", "dhidden")
+
+
+class Layer(ctypes.Structure):
+    """``Layer`` of ``loops.c``; it fills in the last three fields itself."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in NUMBERS),
+        *((name, ctypes.c_void_p) for name in (*TENSORS, "packed")),
+        *((name, ctypes.c_long) for name in ("wide", "second")),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Which rows are active at which step."""
+
+    rows: Tensor
+    """(T,) int64: so many at each step, never more than at the step before."""
+
+    @property
+    def batch(self) -> int:
+        return int(self.rows[0])
+
+    def before(self, y: Tensor) -> Tensor:
+        """Of every step but the first ones, what ``y`` (N, H) holds of the step before it."""
+        batch, count = self.batch, len(y)
+        if count == batch * len(self.rows):
+            return y[: count - batch]
+        behind = torch.repeat_interleave(self.rows[:-1], self.rows[1:])
+        return y.index_select(0, torch.arange(batch, count) - behind)
+
+
+def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:
+    """One loop, ``"forward"`` or ``"backward"``; the tensors are contiguous, and named as in ``loops.c``.
+
+    Raises ``MemoryError`` where there is none for a copy of the weights.
+    """
+    found, place = library()
+    batch, units = tensors["h0"].shape if "h0" in tensors else (steps.batch, tensors["weight"].shape[1])
+    pointers = {name: tensor.data_ptr() for name, tensor in tensors.items()}
+    layer = Layer(
+        cell=CELLS[cell], steps=len(steps.rows), batch=batch, units=units, threads=threads_for(tensors["weight"], steps),
+        rows=steps.rows.data_ptr(), **pointers,
+    )  # fmt: skip
+    if getattr(found, f"seqwise_{direction}")(ctypes.byref(layer), place):
+        raise MemoryError(f"no memory for a copy of the weights of {units} units")
+
+
+LEAST_WORK = 10_000_000
+"""Multiplications that are worth a thread of their own."""
+
+
+def threads_for(weight: Tensor, steps: Steps) -> int:
+    work = weight.numel() * int(steps.rows.sum())
+    return max(1, min(torch.get_num_threads(), work // LEAST_WORK))
+
+
+def carried(gradient: Tensor) -> Tensor:
+    """A gradient (B, H) as the loops carry it: as wide as whole panels."""
+    found, place = library()
+    units = gradient.shape[1]
+    wide = gradient.new_zeros(len(gradient), found.seqwise_wide(units, place))
+    wide[:, :units] = gradient
+    return wide
+
+
+def kept_or_copied(saved: Tensor) -> Tensor:
+    """Where a backward loop may write what takes the place of ``saved``: there, unless the graph is kept for another pass."""
+    return torch.empty_like(saved) if torch._C._autograd._get_current_graph_task_keep_graph() else saved
+
+
+def weight_gradient(dgates: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> Tensor:
+    """Of W_hh: the sum over all steps of dgates (N, G) times the state before (N, H)."""
+    first = dgates[: steps.batch].T @ h0[: steps.batch]
+    return first if len(steps.rows) == 1 else first.add_(sum_of_outer(dgates[steps.batch :], steps.before(y)))
