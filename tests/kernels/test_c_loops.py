@@ -8,12 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kernels.test_kernels_agree import TORCH, inputs, values_and_gradients
 
 import seqwise.kernels
 from seqwise.core.errors import UserError
 from seqwise.kernels import KERNELS, backend, fastest, kernel, recur
 from seqwise.kernels.c import library, loops
-from tests.kernels.test_kernels_agree import TORCH, inputs, values_and_gradients
 
 SETS = library.instruction_sets()
 CELLS = list(TORCH)
