@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kernels.test_kernels_agree import TORCH, inputs, values_and_gradients
+from recurrences import TORCH, inputs, values_and_gradients
 
 import seqwise.kernels
 from seqwise.core.errors import UserError
