@@ -33,9 +33,9 @@ typedef struct {
     float *hn, *cn;          /* (batch, units), each row's state after its last step */
     const float *dy;         /* (N, units) */
     float *dh, *dc;          /* (batch, wide): gradients of hn and cn, of h0 and c0 at the end */
-    float *dgates, *dhidden; /* (N, G units); GRU: (N, units) */
+    float *dgates, *dhidden; /* (N, G units); GRU: of the sums of W_ih x + b_ih, and of W_hh h + b_hh */
     const float *packed;     /* W_hh in panels of `width` columns, filled by run */
-    long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin */
+    long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin on the way forward */
 } Layer;
 
 typedef void (*Loop)(const Layer *, long first, long last);
@@ -144,10 +144,10 @@ static float *pack_weight(Layer *layer, int backward, long width) {
     const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width) * 4;
     float *packed;
     if (posix_memalign((void **)&packed, 64, sizeof(float) * most)) return 0;
-    const long together = layer->cell == GRU ? 2 * units : rows;
+    const long together = layer->cell == GRU && !backward ? 2 * units : rows;
     float *end = pack(layer->weight, together, units, !backward, width, packed);
     layer->second = end - packed;
-    if (layer->cell == GRU) pack(layer->weight + together * units, units, units, !backward, width, end);
+    if (together < rows) pack(layer->weight + together * units, units, units, !backward, width, end);
     return packed;
 }
 

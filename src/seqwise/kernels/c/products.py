@@ -29,9 +29,14 @@ def onednn_pays(multiplications: int) -> bool:
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b; (N, D), (G, D), (G,) give (N, G). Not differentiated."""
-    if onednn_pays(x.numel() * len(weight)):
+    if onednn_pays(x.numel() * len(weight)) and is_whole(x) and is_whole(weight):
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return x @ weight.T if bias is None else torch.addmm(bias, x, weight.T)
+
+
+def is_whole(x: Tensor) -> bool:
+    """Whether a matrix or its transpose fills its memory: oneDNN takes others by its slowest way."""
+    return x.is_contiguous() or x.T.is_contiguous()
 
 
 def sum_of_outer(left: Tensor, right: Tensor) -> Tensor:
