@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from seqwise.core.registry import Registry
+from seqwise.kernels.c.choice import usable
 
 State = tuple[Tensor, ...]
 Kernel = Callable[..., tuple[Tensor, State]]
@@ -49,6 +50,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.minlstm.reference:minlstm",
             "scan": "seqwise.kernels.minlstm.scan:minlstm",
+            "c": "seqwise.kernels.c.scan:minlstm",
         },
     ),
     "mingru": Registry(
@@ -56,6 +58,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.mingru.reference:mingru",
             "scan": "seqwise.kernels.mingru.scan:mingru",
+            "c": "seqwise.kernels.c.scan:mingru",
         },
     ),
 }
@@ -77,7 +80,7 @@ def backend(name: str) -> Iterator[None]:
 def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
     if "scan" in KERNELS[recurrence]:
-        return "scan"
+        return "c" if usable(x) else "scan"
     batched = "batched" in KERNELS[recurrence] and x.device.type == "cpu" and torch.is_grad_enabled()
     return "batched" if batched else "native"
 

@@ -320,10 +320,14 @@ static TARGET void NAME(rnn_backward)(const Layer *layer, long first, long last)
     }
 }
 
+#include "scan.h"
+
 static const Instructions NAME(instructions) = {
     2 * LANES,
     {NAME(rnn_forward), NAME(gru_forward), NAME(lstm_forward)},
     {NAME(rnn_backward), NAME(gru_backward), NAME(lstm_backward)},
+    {NAME(SCAN_forward), NAME(MINGRU_forward), NAME(MINLSTM_forward)},
+    {NAME(SCAN_backward), NAME(MINGRU_backward), NAME(MINLSTM_backward)},
 };
 
 #undef VEC

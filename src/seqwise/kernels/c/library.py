@@ -24,6 +24,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     try:
         library = ctypes.CDLL(str(files[0]))
         library.seqwise_version.restype = library.seqwise_wide.restype = ctypes.c_long
+        loops = (library.seqwise_forward, library.seqwise_backward, library.seqwise_scan_forward, library.seqwise_scan_backward)
         found = library.seqwise_version()
     except (OSError, AttributeError) as error:
         return None, f"{files[0].name} cannot be used ({error}): install the package again"
@@ -32,7 +33,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     library.seqwise_set.restype = ctypes.c_char_p
     library.seqwise_set.argtypes = [ctypes.c_long]
     library.seqwise_wide.argtypes = [ctypes.c_long, ctypes.c_long]
-    for loop in (library.seqwise_forward, library.seqwise_backward):
+    for loop in loops:
         loop.argtypes = [ctypes.c_void_p, ctypes.c_long]
     return library, ""
 

@@ -39,9 +39,32 @@ typedef struct {
 
 typedef void (*Loop)(const Layer *, long first, long last);
 
+enum { SCAN, MINGRU, MINLSTM };
+static const int INPUTS[] = {2, 2, 3};
+
+/* Numbers of (batch, steps, units), the units side by side. */
+typedef struct {
+    float *start;
+    long row, step;
+} View;
+
+/* The linear scan, and the layers that are one: rows first, as the matrix product of the gates leaves them. */
+typedef struct {
+    long kind, batch, steps, units, threads;
+    const long *lengths;     /* (batch,), the real steps of each row; none: all of them */
+    View in[3];              /* SCAN: a, b; MINGRU: sums in z, n; MINLSTM: in i, f, g */
+    View y, dy, din[3];      /* din may be in */
+    const float *h0;         /* (batch, units) */
+    float *hn, *dh;          /* (batch, units); dh: the gradient of hn, of h0 at the end */
+} Scan;
+
+/* Units first..last of a row through all its steps. */
+typedef void (*Strip)(const Scan *, long row, long first, long last);
+
 typedef struct {
     long width;
     Loop forward[3], backward[3];
+    Strip scan_forward[3], scan_backward[3];
 } Instructions;
 
 static long least(long a, long b) { return a < b ? a : b; }
@@ -61,6 +84,9 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
     for (long row = next > first ? next - first : 0; row < n; row++)
         memcpy(final + (first + row) * size, state + row * size, sizeof(float) * size);
 }
+
+static float *place(View view, long row, long t) { return view.start + row * view.row + t * view.step; }
+static long length_of(const Scan *scan, long row) { return scan->lengths ? scan->lengths[row] : scan->steps; }
 
 #define LANES 4
 #define TALL 6
@@ -150,9 +176,12 @@ static float *pack_weight(Layer *layer, int backward, long width) {
     return packed;
 }
 
+enum { MOST = 64 };
+
+/* What one thread does: `walk` over first..last of what there is. */
 typedef struct {
-    const Layer *layer;
-    Loop loop;
+    void (*walk)(const void *, long first, long last);
+    const void *what;
     long first, last;
 } Part;
 
@@ -162,35 +191,50 @@ static void *run_part(void *given) {
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040); /* denormals are zero: they are a hundred times as slow, and mean nothing here */
 #endif
-    part->loop(part->layer, part->first, part->last);
+    part->walk(part->what, part->first, part->last);
 #ifdef X86
     _mm_setcsr(before);
 #endif
     return 0;
 }
 
-/* Each thread takes rows with about the same number of steps, and walks through them without waiting for another. */
-static void run_parts(const Layer *layer, Loop loop) {
-    enum { MOST = 64 };
-    const long threads = least(least(layer->threads, layer->batch), MOST), all = total(layer);
-    Part parts[MOST];
+/* A thread each, none waiting for another; this one takes the first, and those for which no thread begins. */
+static void run_parts(Part *parts, long count) {
     pthread_t handles[MOST];
-    long count = 0, first = 0, done = 0;
-    for (long row = 0, steps = layer->steps; row < layer->batch; row++) {
-        while (steps > 0 && layer->rows[steps - 1] <= row) steps--;
-        done += steps;
-        if (done * threads >= (count + 1) * all || row + 1 == layer->batch) {
-            parts[count++] = (Part){layer, loop, first, row + 1};
-            first = row + 1;
-            if (count == threads) parts[count - 1].last = first = layer->batch;
-            if (first == layer->batch) break;
-        }
-    }
     long begun = 1;
     while (begun < count && !pthread_create(&handles[begun], 0, run_part, &parts[begun])) begun++;
     if (count) run_part(&parts[0]);
     for (long i = begun; i < count; i++) run_part(&parts[i]);
     for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
+}
+
+typedef struct {
+    const Layer *layer;
+    Loop loop;
+} Looped;
+
+static void walk_layer(const void *what, long first, long last) {
+    const Looped *looped = what;
+    looped->loop(looped->layer, first, last);
+}
+
+/* Each thread takes rows with about the same number of steps, and walks through them. */
+static void run_rows(const Layer *layer, Loop loop) {
+    const long threads = least(least(layer->threads, layer->batch), MOST), all = total(layer);
+    const Looped looped = {layer, loop};
+    Part parts[MOST];
+    long count = 0, first = 0, done = 0;
+    for (long row = 0, steps = layer->steps; row < layer->batch; row++) {
+        while (steps > 0 && layer->rows[steps - 1] <= row) steps--;
+        done += steps;
+        if (done * threads >= (count + 1) * all || row + 1 == layer->batch) {
+            parts[count++] = (Part){walk_layer, &looped, first, row + 1};
+            first = row + 1;
+            if (count == threads) parts[count - 1].last = first = layer->batch;
+            if (first == layer->batch) break;
+        }
+    }
+    run_parts(parts, count);
 }
 
 static int run(Layer *layer, long set, int backward) {
@@ -199,7 +243,7 @@ static int run(Layer *layer, long set, int backward) {
     float *packed = pack_weight(layer, backward, instructions->width);
     if (!packed) return 1;
     layer->packed = packed;
-    run_parts(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
+    run_rows(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
     free(packed);
     return 0;
 }
@@ -211,3 +255,33 @@ long seqwise_wide(long units, long set) {
     const long width = SETS[set].instructions->width;
     return (units + width - 1) / width * width;
 }
+
+typedef struct {
+    const Scan *scan;
+    Strip strip;
+} Stripped;
+
+enum { BLOCK = 16 }; /* units that a thread does not share with another: what a line of the cache holds */
+
+static long blocks(const Scan *scan) { return (scan->units + BLOCK - 1) / BLOCK; }
+
+/* Blocks first..last of all rows' blocks: rows, and perhaps a part of one at either end. */
+static void walk_strips(const void *what, long first, long last) {
+    const Stripped *stripped = what;
+    const Scan *scan = stripped->scan;
+    for (long row, begin, end, wide = blocks(scan); first < last; first += end - begin) {
+        row = first / wide, begin = first % wide, end = least(wide, begin + last - first);
+        stripped->strip(scan, row, begin * BLOCK, least(end * BLOCK, scan->units));
+    }
+}
+
+static void run_strips(const Scan *scan, Strip strip) {
+    const long all = scan->batch * blocks(scan), threads = least(least(scan->threads, all), MOST);
+    const Stripped stripped = {scan, strip};
+    Part parts[MOST];
+    for (long i = 0; i < threads; i++) parts[i] = (Part){walk_strips, &stripped, all * i / threads, all * (i + 1) / threads};
+    run_parts(parts, threads);
+}
+
+void seqwise_scan_forward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_forward[scan->kind]); }
+void seqwise_scan_backward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_backward[scan->kind]); }
