@@ -13,7 +13,7 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #define X86 1
-#include <xmmintrin.h>
+#include <immintrin.h>
 #endif
 
 #define VERSION 1
@@ -102,21 +102,29 @@ static long length_of(const Scan *scan, long row) { return scan->lengths ? scan-
 #define LANES 8
 #define TALL 6
 #define TARGET __attribute__((target("avx2,fma")))
+#define LARGER _mm256_max_ps
+#define SMALLER _mm256_min_ps
 #define NAME(x) x##_avx2
 #include "lanes.h"
 #undef LANES
 #undef TALL
 #undef TARGET
+#undef LARGER
+#undef SMALLER
 #undef NAME
 
 #define LANES 16
 #define TALL 12
 #define TARGET __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
+#define LARGER _mm512_max_ps
+#define SMALLER _mm512_min_ps
 #define NAME(x) x##_avx512
 #include "lanes.h"
 #undef LANES
 #undef TALL
 #undef TARGET
+#undef LARGER
+#undef SMALLER
 #undef NAME
 #endif
 

@@ -8,33 +8,30 @@ typedef struct {
     VEC i, f; /* minLSTM: keep and write less the parts of them that are no slope; see its README */
 } NAME(gates);
 
-/* e^x for x <= 0, not less than e^-87. */
+/* e^x for x from -inf to 88, not less than e^-87. */
 INLINE VEC NAME(exp)(VEC x) {
+    const VEC zero = {0};
     VEC power;
-    const VEC rest = NAME(split)(x, &power);
+    const VEC rest = NAME(reduce)(NAME(larger)(zero - 87.0f, x), &power);
     return power * rest + power;
 }
-
-INLINE VEC NAME(most)(VEC x, VEC y) { return NAME(where)(x > y, x, y); }
-INLINE VEC NAME(finite)(VEC x, VEC limit) { return NAME(where)(x > limit, limit, x); }
 
 INLINE NAME(gates) NAME(plain_gates)(const float *const *in, long u, long n) {
     const VEC none = {0};
     return (NAME(gates)){NAME(load)(in[0] + u, n), none + 1.0f, NAME(load)(in[1] + u, n), none, none};
 }
 
-/* sigmoid(z) and sigmoid(-z), each with all its digits. */
+/* sigmoid(-z) and sigmoid(z), each with all its digits. */
 INLINE NAME(gates) NAME(mingru_gates)(const float *const *in, long u, long n) {
-    const VEC zero = {0}, z = NAME(load)(in[0] + u, n), e = NAME(exp)((VEC)((INTS)z | (INTS)-zero));
-    const VEC large = 1.0f / (1.0f + e), small = e * large;
-    return (NAME(gates)){NAME(where)(z < 0.0f, large, small), NAME(where)(z < 0.0f, small, large), NAME(load)(in[1] + u, n), zero, zero};
+    const VEC zero = {0}, e = NAME(exp)(NAME(smaller)(zero + 87.0f, -NAME(load)(in[0] + u, n))), write = 1.0f / (1.0f + e);
+    return (NAME(gates)){e * write, write, NAME(load)(in[1] + u, n), zero, zero};
 }
 
 /* sigmoid(f) and sigmoid(i) over their sum: (1 + e^-i) and (1 + e^-f) over theirs, all of it times e^-m so that the largest is 1. */
 INLINE NAME(gates) NAME(minlstm_gates)(const float *const *in, long u, long n) {
     const VEC zero = {0}, limit = zero + 3e38f;
-    const VEC i = NAME(finite)(-NAME(load)(in[0] + u, n), limit), f = NAME(finite)(-NAME(load)(in[1] + u, n), limit);
-    const VEC m = NAME(most)(NAME(most)(i, f), zero);
+    const VEC i = NAME(smaller)(limit, -NAME(load)(in[0] + u, n)), f = NAME(smaller)(limit, -NAME(load)(in[1] + u, n));
+    const VEC m = NAME(larger)(NAME(larger)(i, f), zero);
     const VEC one = NAME(exp)(-m), ei = NAME(exp)(i - m), ef = NAME(exp)(f - m), share = 1.0f / ((one + ei) + (one + ef));
     return (NAME(gates)){(one + ei) * share, (one + ef) * share, NAME(load)(in[2] + u, n), ei * share, ef * share};
 }
