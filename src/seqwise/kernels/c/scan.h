@@ -65,14 +65,22 @@ INLINE void NAME(back)(const int kind, const float *const *in, const float *befo
     }
 }
 
+INLINE void NAME(fetch)(const uintptr_t *streams, int count, long u) {
+    for (int k = 0; k < count; k++) __builtin_prefetch((const void *)(streams[k] + sizeof(float) * u));
+}
+
 INLINE void NAME(strip_forward)(const int kind, const Scan *scan, long row, long first, long last) {
-    const long length = length_of(scan, row);
+    const long length = length_of(scan, row), ahead = steps_ahead(scan);
     const float *before = scan->h0 + row * scan->units, *in[3];
+    uintptr_t later[3];
     for (long t = 0; t < length; t++) {
         float *y = place(scan->y, row, t);
-        for (int k = 0; k < INPUTS[kind]; k++) in[k] = place(scan->in[k], row, t);
+        for (int k = 0; k < INPUTS[kind]; k++) in[k] = place(scan->in[k], row, t), later[k] = address(scan->in[k], row, t + ahead);
         long u = first;
-        for (; u + LANES <= last; u += LANES) NAME(forth)(kind, in, before, y, u, LANES);
+        for (; u + LANES <= last; u += LANES) {
+            NAME(fetch)(later, INPUTS[kind], u);
+            NAME(forth)(kind, in, before, y, u, LANES);
+        }
         if (u < last) NAME(forth)(kind, in, before, y, u, last - u);
         before = y;
     }
@@ -81,16 +89,22 @@ INLINE void NAME(strip_forward)(const int kind, const Scan *scan, long row, long
 }
 
 INLINE void NAME(strip_backward)(const int kind, const Scan *scan, long row, long first, long last) {
-    const long length = length_of(scan, row);
+    const long length = length_of(scan, row), ahead = steps_ahead(scan);
     float *dh = scan->dh + row * scan->units, *din[3];
     const float *in[3];
+    uintptr_t later[5];
     for (long t = scan->steps - 1; t >= length; t--)
         for (int k = 0; k < INPUTS[kind]; k++) memset(place(scan->din[k], row, t) + first, 0, sizeof(float) * (last - first));
     for (long t = length - 1; t >= 0; t--) {
         const float *before = t ? place(scan->y, row, t - 1) : scan->h0 + row * scan->units, *dy = place(scan->dy, row, t);
         for (int k = 0; k < INPUTS[kind]; k++) in[k] = place(scan->in[k], row, t), din[k] = place(scan->din[k], row, t);
+        for (int k = 0; k < INPUTS[kind]; k++) later[k] = address(scan->in[k], row, t - ahead);
+        later[INPUTS[kind]] = address(scan->y, row, t - ahead), later[INPUTS[kind] + 1] = address(scan->dy, row, t - ahead);
         long u = first;
-        for (; u + LANES <= last; u += LANES) NAME(back)(kind, in, before, dy, dh, din, u, LANES);
+        for (; u + LANES <= last; u += LANES) {
+            NAME(fetch)(later, INPUTS[kind] + 2, u);
+            NAME(back)(kind, in, before, dy, dh, din, u, LANES);
+        }
         if (u < last) NAME(back)(kind, in, before, dy, dh, din, u, last - u);
     }
 }
