@@ -47,7 +47,8 @@ INLINE void NAME(forth)(const int kind, const float *const *in, const float *bef
 }
 
 /* dh: the gradient of the state through later steps, and then through this one. */
-INLINE void NAME(back)(const int kind, const float *const *in, const float *before, const float *dy, float *dh, float *const *din, long u, long n) {
+INLINE void NAME(back)(const int kind, const float *const *in, const float *before, const float *dy, float *dh, float *const *din, long u,
+                       long n) {
     const NAME(gates) gates = NAME(gates_of)(kind, in, u, n);
     const VEC e = NAME(load)(dh + u, n) + NAME(load)(dy + u, n), h = NAME(load)(before + u, n);
     const VEC change = e * (h - gates.value);
