@@ -16,7 +16,7 @@ from seqwise.kernels.c.loops import kept_or_copied
 from seqwise.kernels.c.products import linear, sum_of_outer
 
 KINDS = {"scan": 0, "mingru": 1, "minlstm": 2}
-LEAST_WORK = 100_000
+LEAST_WORK = 50_000
 """Numbers to read that are worth a thread of their own."""
 
 
