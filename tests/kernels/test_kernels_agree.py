@@ -10,7 +10,7 @@ from seqwise.core.errors import UserError
 from seqwise.kernels import KERNELS, backend, fastest, kernel
 
 ALL = [(recurrence, name) for recurrence, table in KERNELS.items() for name in table if name != "c"]
-"""The loops in C know float32 alone; theirs is test_c_loops.py."""
+"""The loops in C know float32 alone; theirs are test_c_loops.py and test_c_scan.py."""
 FAST = [(recurrence, name) for recurrence, name in ALL if name != "reference"]
 
 
@@ -121,7 +121,7 @@ def test_prediction_in_float64_uses_the_native_kernel():
 @pytest.mark.parametrize("recurrence", ["minlstm", "mingru"])
 def test_the_minimal_ones_are_scanned_also_without_gradients(recurrence):
     with torch.no_grad():
-        assert fastest(recurrence, torch.zeros(1, 1, 1)) == "scan"
+        assert fastest(recurrence, torch.zeros(1, 1, 1).double()) == "scan"
 
 
 def test_a_gate_that_keeps_nothing_and_one_that_keeps_all():

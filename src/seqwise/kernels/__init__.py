@@ -51,6 +51,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.minlstm.reference:minlstm",
             "scan": "seqwise.kernels.minlstm.scan:minlstm",
+            "c": "seqwise.kernels.c.scan:minlstm",
         },
     ),
     "mingru": Registry(
@@ -58,6 +59,7 @@ KERNELS = {
         {
             "reference": "seqwise.kernels.mingru.reference:mingru",
             "scan": "seqwise.kernels.mingru.scan:mingru",
+            "c": "seqwise.kernels.c.scan:mingru",
         },
     ),
 }
@@ -78,10 +80,10 @@ def backend(name: str) -> Iterator[None]:
 
 def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
-    if "scan" in KERNELS[recurrence]:
-        return "scan"
     if in_c(x):
         return "c"
+    if "scan" in KERNELS[recurrence]:
+        return "scan"
     batched = "batched" in KERNELS[recurrence] and x.device.type == "cpu" and torch.is_grad_enabled()
     return "batched" if batched else "native"
 

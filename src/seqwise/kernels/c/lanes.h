@@ -4,6 +4,7 @@
    TARGET    what tells the compiler of the set
    LANES     floats in a register
    TALL      rows of the tallest tile: 12 with 32 registers, else 6
+   LARGER, SMALLER   one instruction each, where there is one
 
    A product accumulates every element over k in one chain, whatever the tile, so that a result depends neither on the rows beside
    it nor on the number of threads. */
@@ -29,13 +30,18 @@ INLINE void NAME(store)(float *to, VEC x, long n) {
     else memcpy(to, &x, sizeof(float) * n);
 }
 
+/* y where either is NaN. */
+#ifdef LARGER
+INLINE VEC NAME(larger)(VEC x, VEC y) { return LARGER(x, y); }
+INLINE VEC NAME(smaller)(VEC x, VEC y) { return SMALLER(x, y); }
+#else
 INLINE VEC NAME(where)(INTS mask, VEC yes, VEC no) { return (VEC)((mask & (INTS)yes) | (~mask & (INTS)no)); }
+INLINE VEC NAME(larger)(VEC x, VEC y) { return NAME(where)(x > y, x, y); }
+INLINE VEC NAME(smaller)(VEC x, VEC y) { return NAME(where)(x < y, x, y); }
+#endif
 
-/* 2^n and e^r - 1, with x = n ln 2 + r, |r| <= ln(2) / 2. NaN stays NaN. */
-INLINE VEC NAME(split)(VEC x, VEC *power) {
-    const VEC zero = {0}, least = zero - 87.0f, most = zero + 88.0f;
-    x = NAME(where)(x < least, least, x);
-    x = NAME(where)(x > most, most, x);
+/* 2^n and e^r - 1, with x = n ln 2 + r, |r| <= ln(2) / 2. x from -87 to 88; NaN stays NaN. */
+INLINE VEC NAME(reduce)(VEC x, VEC *power) {
     const VEC shifted = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: the fraction is rounded away */
     const VEC n = shifted - 12582912.0f;
     *power = (VEC)(((INTS)shifted - 0x4b400000 + 127) << 23);
@@ -46,6 +52,12 @@ INLINE VEC NAME(split)(VEC x, VEC *power) {
     p = p * r + 1.66666667e-1f;
     p = p * r + 0.5f;
     return p * (r * r) + r;
+}
+
+/* The same for any x, taken as the nearest of those. */
+INLINE VEC NAME(split)(VEC x, VEC *power) {
+    const VEC zero = {0};
+    return NAME(reduce)(NAME(smaller)(zero + 88.0f, NAME(larger)(zero - 87.0f, x)), power);
 }
 
 INLINE VEC NAME(sigmoid)(VEC x) {
@@ -319,10 +331,14 @@ static TARGET void NAME(rnn_backward)(const Layer *layer, long first, long last)
     }
 }
 
+#include "scan.h"
+
 static const Instructions NAME(instructions) = {
     2 * LANES,
     {NAME(rnn_forward), NAME(gru_forward), NAME(lstm_forward)},
     {NAME(rnn_backward), NAME(gru_backward), NAME(lstm_backward)},
+    {NAME(SCAN_forward), NAME(MINGRU_forward), NAME(MINLSTM_forward)},
+    {NAME(SCAN_backward), NAME(MINGRU_backward), NAME(MINLSTM_backward)},
 };
 
 #undef VEC

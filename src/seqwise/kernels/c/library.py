@@ -27,6 +27,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     try:
         library = ctypes.CDLL(str(files[0]))
         library.seqwise_version.restype = library.seqwise_wide.restype = ctypes.c_long
+        loops = (library.seqwise_forward, library.seqwise_backward, library.seqwise_scan_forward, library.seqwise_scan_backward)
         found = library.seqwise_version()
     except (OSError, AttributeError) as error:
         return None, f"{files[0].name} cannot be used ({error}): install the package again"
@@ -38,7 +39,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     library.seqwise_pool.argtypes = [ctypes.c_void_p]
     library.seqwise_pool(_pool())
     os.register_at_fork(after_in_child=lambda: library.seqwise_pool(None))
-    for loop in (library.seqwise_forward, library.seqwise_backward):
+    for loop in loops:
         loop.argtypes = [ctypes.c_void_p, ctypes.c_long]
     return library, ""
 

@@ -13,7 +13,7 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #define X86 1
-#include <xmmintrin.h>
+#include <immintrin.h>
 #endif
 
 #define VERSION 1
@@ -40,9 +40,32 @@ typedef struct {
 
 typedef void (*Loop)(const Layer *, long first, long last);
 
+enum { SCAN, MINGRU, MINLSTM };
+static const int INPUTS[] = {2, 2, 3};
+
+/* Numbers of (batch, steps, units), the units side by side. */
+typedef struct {
+    float *start;
+    long row, step;
+} View;
+
+/* The linear scan, and the layers that are one: rows first, as the matrix product of the gates leaves them. */
+typedef struct {
+    long kind, batch, steps, units, threads;
+    const long *lengths;     /* (batch,), the real steps of each row; none: all of them */
+    View in[3];              /* SCAN: a, b; MINGRU: sums in z, n; MINLSTM: in i, f, g */
+    View y, dy, din[3];      /* din may be in */
+    const float *h0;         /* (batch, units) */
+    float *hn, *dh;          /* (batch, units); dh: the gradient of hn, of h0 at the end */
+} Scan;
+
+/* Units first..last of a row through all its steps. */
+typedef void (*Strip)(const Scan *, long row, long first, long last);
+
 typedef struct {
     long width;
     Loop forward[3], backward[3];
+    Strip scan_forward[3], scan_backward[3];
 } Instructions;
 
 static long least(long a, long b) { return a < b ? a : b; }
@@ -63,6 +86,14 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
         memcpy(final + (first + row) * size, state + row * size, sizeof(float) * size);
 }
 
+static float *place(View view, long row, long t) { return view.start + row * view.row + t * view.step; }
+static long length_of(const Scan *scan, long row) { return scan->lengths ? scan->lengths[row] : scan->steps; }
+
+/* What is fetched early; it may lie beyond the numbers, and is not read then. A processor that has gates to compute looks too little
+   ahead by itself: the numbers come at half the speed. */
+static uintptr_t address(View view, long row, long t) { return (uintptr_t)view.start + sizeof(float) * (row * view.row + t * view.step); }
+static long steps_ahead(const Scan *scan) { return 1 + 1024 / scan->units; }
+
 #define LANES 4
 #define TALL 6
 #define TARGET
@@ -77,21 +108,29 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
 #define LANES 8
 #define TALL 6
 #define TARGET __attribute__((target("avx2,fma")))
+#define LARGER _mm256_max_ps
+#define SMALLER _mm256_min_ps
 #define NAME(x) x##_avx2
 #include "lanes.h"
 #undef LANES
 #undef TALL
 #undef TARGET
+#undef LARGER
+#undef SMALLER
 #undef NAME
 
 #define LANES 16
 #define TALL 12
 #define TARGET __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
+#define LARGER _mm512_max_ps
+#define SMALLER _mm512_min_ps
 #define NAME(x) x##_avx512
 #include "lanes.h"
 #undef LANES
 #undef TALL
 #undef TARGET
+#undef LARGER
+#undef SMALLER
 #undef NAME
 #endif
 
@@ -151,10 +190,10 @@ static float *pack_weight(Layer *layer, int backward, long width) {
     return packed;
 }
 
-/* Parts of the rows, which any number of threads take one after the other. */
+/* Parts of a work, which any number of threads take one after the other. */
 typedef struct {
-    const Layer *layer;
-    Loop loop;
+    void (*walk)(const void *work, long first, long last);
+    const void *work;
     long count, next;
     long first[MOST_PARTS + 1];
 } Parts;
@@ -166,7 +205,7 @@ static void *take_parts(void *given) {
     _mm_setcsr(before | 0x8040); /* denormals are zero: they are a hundred times as slow, and mean nothing here */
 #endif
     for (long i; (i = __atomic_fetch_add(&parts->next, 1, __ATOMIC_RELAXED)) < parts->count;)
-        parts->loop(parts->layer, parts->first[i], parts->first[i + 1]);
+        parts->walk(parts->work, parts->first[i], parts->first[i + 1]);
 #ifdef X86
     _mm_setcsr(before);
 #endif
@@ -192,10 +231,21 @@ static void run_together(Parts *parts) {
     for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
 }
 
+typedef struct {
+    const Layer *layer;
+    Loop loop;
+} Looped;
+
+static void walk_rows(const void *work, long first, long last) {
+    const Looped *looped = work;
+    looped->loop(looped->layer, first, last);
+}
+
 /* Rows are cut where about the same number of steps is on either side; no part waits for another. */
-static void run_parts(const Layer *layer, Loop loop) {
+static void run_rows(const Layer *layer, Loop loop) {
     const long threads = least(least(layer->threads, layer->batch), MOST_PARTS), all = total(layer);
-    Parts parts = {layer, loop, 0, 0, {0}};
+    const Looped looped = {layer, loop};
+    Parts parts = {walk_rows, &looped, 0, 0, {0}};
     for (long row = 0, steps = layer->steps, done = 0; row < layer->batch; row++) {
         while (steps > 0 && layer->rows[steps - 1] <= row) steps--;
         done += steps;
@@ -211,7 +261,7 @@ static int run(Layer *layer, long set, int backward) {
     float *packed = pack_weight(layer, backward, instructions->width);
     if (!packed) return 1;
     layer->packed = packed;
-    run_parts(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
+    run_rows(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
     free(packed);
     return 0;
 }
@@ -223,3 +273,33 @@ long seqwise_wide(long units, long set) {
     const long width = SETS[set].instructions->width;
     return (units + width - 1) / width * width;
 }
+
+typedef struct {
+    const Scan *scan;
+    Strip strip;
+} Stripped;
+
+enum { BLOCK = 16 }; /* units that a thread does not share with another: what a line of the cache holds */
+
+static long blocks(const Scan *scan) { return (scan->units + BLOCK - 1) / BLOCK; }
+
+/* Blocks first..last of all rows' blocks: rows, and perhaps a part of one at either end. */
+static void walk_strips(const void *work, long first, long last) {
+    const Stripped *stripped = work;
+    const Scan *scan = stripped->scan;
+    for (long row, begin, end, wide = blocks(scan); first < last; first += end - begin) {
+        row = first / wide, begin = first % wide, end = least(wide, begin + last - first);
+        stripped->strip(scan, row, begin * BLOCK, least(end * BLOCK, scan->units));
+    }
+}
+
+static void run_strips(const Scan *scan, Strip strip) {
+    const long all = scan->batch * blocks(scan);
+    const Stripped stripped = {scan, strip};
+    Parts parts = {walk_strips, &stripped, least(least(scan->threads, all), MOST_PARTS), 0, {0}};
+    for (long i = 1; i <= parts.count; i++) parts.first[i] = all * i / parts.count;
+    run_together(&parts);
+}
+
+void seqwise_scan_forward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_forward[scan->kind]); }
+void seqwise_scan_backward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_backward[scan->kind]); }
