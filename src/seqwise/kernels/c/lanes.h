@@ -69,7 +69,7 @@ INLINE VEC NAME(sigmoid)(VEC x) {
 /* From e^(-2|x|) - 1, which keeps its digits near 0. */
 INLINE VEC NAME(tanh)(VEC x) {
     const VEC zero = {0};
-    const INTS sign = (INTS)x & (INTS)(zero - 0.0f);
+    const INTS sign = (INTS)x & (INTS)(-zero);
     VEC power;
     const VEC rest = NAME(split)(-2.0f * (VEC)((INTS)x ^ sign), &power);
     const VEC u = power * rest + (power - 1.0f);
