@@ -74,6 +74,11 @@ def backend(name: str) -> Iterator[None]:
         _backend.reset(token)
 
 
+def chosen() -> str:
+    """The name that :func:`backend` was given, or ``"auto"``."""
+    return _backend.get()
+
+
 def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
     if "scan" in KERNELS[recurrence]:

@@ -62,11 +62,14 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
         memcpy(final + (first + row) * size, state + row * size, sizeof(float) * size);
 }
 
+#include "stack.h"
+
 #define LANES 4
 #define TALL 6
 #define TARGET
 #define NAME(x) x##_generic
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -78,6 +81,7 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
 #define TARGET __attribute__((target("avx2,fma")))
 #define NAME(x) x##_avx2
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -88,6 +92,7 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
 #define TARGET __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
 #define NAME(x) x##_avx512
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -210,4 +215,30 @@ int seqwise_backward(Layer *layer, long set) { return run(layer, set, 1); }
 long seqwise_wide(long units, long set) {
     const long width = SETS[set].instructions->width;
     return (units + width - 1) / width * width;
+}
+
+static const Decode DECODE[] = {
+#ifdef X86
+    decode_avx512,
+    decode_avx2,
+#endif
+    decode_generic,
+};
+
+/* 0, or 1 where there is no memory to work in. See stack.h. */
+int seqwise_decode(const Stack *stack, long set, long steps, long rows, const float *x, const float *const *before, float *y, long apart,
+                   float *hn, float *cn) {
+    float *work = malloc(sizeof(float) * work_of(stack, steps, rows));
+    if (!work) return 1;
+    const Call call = {steps, rows, x, before, y, apart, hn, cn, work};
+#ifdef X86
+    const unsigned denormals = _mm_getcsr();
+    _mm_setcsr(denormals | 0x8040);
+#endif
+    DECODE[set](stack, &call);
+#ifdef X86
+    _mm_setcsr(denormals);
+#endif
+    free(work);
+    return 0;
 }
