@@ -51,48 +51,55 @@ INLINE VEC NAME(rest)(const float *from, long depth, long n) {
     return (VEC)(counted & (INTS) * (const NAME(loose) *)(from + depth - LANES));
 }
 
-/* C += A W^T for `inputs` rows of A and LANES / inputs rows of W, of which `left` are there. */
+#define UNROLL _Pragma("GCC unroll 4")
+
+/* C += A W^T for `inputs` rows of A and LANES rows of W, of which `left` are there. One row of W after the other, the next
+   ones on their way already: 120 GB/s from the third cache of a Zen 5 core, where sixteen rows side by side come with 85. */
 INLINE void NAME(dot)(const int inputs, long depth, const float *a, const float *w, long left, float *c, long ldc) {
-    const int rows = LANES / inputs;
-    const float *row[LANES];
-    VEC sum[LANES], x[4];
-    for (int j = 0; j < LANES; j++) sum[j] = (VEC){0};
-    for (int j = 0; j < rows; j++) row[j] = w + (j < left ? j : left - 1) * depth;
-    for (long k = 0; k + LANES <= depth; k += LANES) {
-        for (int i = 0; i < inputs; i++) x[i] = *(const NAME(loose) *)(a + i * depth + k);
-        for (int j = 0; j < rows; j++)
-            for (int i = 0; i < inputs; i++) sum[i * rows + j] += x[i] * *(const NAME(loose) *)(row[j] + k);
+    enum { CHAINS = 4, AHEAD = 512 };
+    VEC sum[4][LANES];
+    for (int j = 0; j < LANES; j++) {
+        const float *row = w + (j < left ? j : left - 1) * depth;
+        VEC part[4][CHAINS] = {{{0}}};
+        long k = 0;
+        for (; k + CHAINS * LANES <= depth; k += CHAINS * LANES) {
+            UNROLL for (int p = 0; p < CHAINS; p++) {
+                const VEC weight = *(const NAME(loose) *)(row + k + p * LANES);
+                __builtin_prefetch(row + k + p * LANES + AHEAD);
+                UNROLL for (int i = 0; i < inputs; i++) part[i][p] += *(const NAME(loose) *)(a + i * depth + k + p * LANES) * weight;
+            }
+        }
+        for (; k + LANES <= depth; k += LANES)
+            UNROLL for (int i = 0; i < inputs; i++) part[i][0] += *(const NAME(loose) *)(a + i * depth + k) * *(const NAME(loose) *)(row + k);
+        if (k < depth)
+            UNROLL for (int i = 0; i < inputs; i++) part[i][1] += NAME(rest)(a + i * depth, depth, depth - k) * NAME(rest)(row, depth, depth - k);
+        UNROLL for (int i = 0; i < inputs; i++) sum[i][j] = (part[i][0] + part[i][1]) + (part[i][2] + part[i][3]);
     }
-    if (depth % LANES) {
-        const long n = depth % LANES;
-        for (int i = 0; i < inputs; i++) x[i] = NAME(rest)(a + i * depth, depth, n);
-        for (int j = 0; j < rows; j++)
-            for (int i = 0; i < inputs; i++) sum[i * rows + j] += x[i] * NAME(rest)(row[j], depth, n);
-    }
-    const VEC found = NAME(sums)(sum);
-    if (inputs == 1) {
-        NAME(store)(c, NAME(load)(c, left) + found, left);
-    } else {
-        for (int i = 0; i < inputs; i++)
-            for (int j = 0; j < rows; j++)
-                if (j < left) c[i * ldc + j] += found[i * rows + j];
-    }
+    for (int i = 0; i < inputs; i++) NAME(store)(c + i * ldc, NAME(load)(c + i * ldc, left) + NAME(sums)(sum[i]), left);
 }
 
-#define DOT(INPUTS)                                                                                                              \
-    static TARGET __attribute__((noinline)) void NAME(dot_##INPUTS)(long rows, long depth, const float *a, const float *w, float *c, \
-                                                                    long ldc) {                                                  \
-        const long step = LANES / INPUTS;                                                                                        \
-        for (long row = 0; row < rows; row += step) NAME(dot)(INPUTS, depth, a, w + row * depth, rows - row, c + row, ldc);       \
+#define DOT(INPUTS)                                                                                                                 \
+    static TARGET __attribute__((noinline)) void NAME(dot_##INPUTS)(long depth, const float *a, const float *w, long left, float *c, \
+                                                                    long ldc) {                                                     \
+        NAME(dot)(INPUTS, depth, a, w, left, c, ldc);                                                                               \
     }
-DOT(1) DOT(2) DOT(4)
+DOT(1) DOT(2)
+#if LANES == 16 /* and so 32 registers */
+DOT(4)
+#endif
 #undef DOT
+#undef UNROLL
 
 /* C (n, rows) += A (n, depth) W^T, with W (rows, depth). */
 static TARGET void NAME(products)(long n, long rows, long depth, const float *a, const float *w, float *c, long ldc) {
-    for (; n >= 4; n -= 4, a += 4 * depth, c += 4 * ldc) NAME(dot_4)(rows, depth, a, w, c, ldc);
-    for (; n >= 2; n -= 2, a += 2 * depth, c += 2 * ldc) NAME(dot_2)(rows, depth, a, w, c, ldc);
-    if (n) NAME(dot_1)(rows, depth, a, w, c, ldc);
+    for (long row = 0; row < rows; row += LANES, w += LANES * depth) {
+        long i = 0;
+#if LANES == 16
+        for (; i + 4 <= n; i += 4) NAME(dot_4)(depth, a + i * depth, w, rows - row, c + i * ldc + row, ldc);
+#endif
+        for (; i + 2 <= n; i += 2) NAME(dot_2)(depth, a + i * depth, w, rows - row, c + i * ldc + row, ldc);
+        if (i < n) NAME(dot_1)(depth, a + i * depth, w, rows - row, c + i * ldc + row, ldc);
+    }
 }
 
 /* The biases of every row of sums: the input's, and the first `both` of the state's. */

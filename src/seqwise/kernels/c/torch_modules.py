@@ -31,13 +31,12 @@ def decode(module: nn.RNNBase, x: Tensor, hx: Tensor | tuple[Tensor, Tensor] | N
     turned = batch_first and steps > 1 and rows > 1
     x = (x.transpose(0, 1) if turned else x).contiguous()
     y = x.new_empty(*x.shape[:-1], stack.units)
-    final = stack.run(x, steps, rows, _addresses(states, stack, rows), y, 0)
-    h, *c = (state.view(shape) for state in final if state is not None)
-    return y.transpose(0, 1) if turned else y, (h, *c) if c else h
+    final = stack.run(x, steps, _addresses(states, stack, rows), y, 0, shape)
+    return y.transpose(0, 1) if turned else y, final[0] if stack.states == 1 else final
 
 
 def _fit(states: Sequence[Tensor], shape: tuple[int, ...], stack: Stack) -> bool:
-    return len(states) in (0, 1 + stack.carries_c) and all(state.shape == shape and readable(state) for state in states)
+    return len(states) in (0, stack.states) and all(state.shape == shape and readable(state) for state in states)
 
 
 def _addresses(states: Sequence[Tensor], stack: Stack, rows: int) -> list[int] | None:
