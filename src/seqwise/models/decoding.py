@@ -1,0 +1,114 @@
+"""A few steps of a whole recurrent backbone in one call of the loops in C: what a generated token costs is torch's operators around them."""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+
+from seqwise.kernels import State
+from seqwise.kernels.c.decoding import CELLS, MOST_ROWS, Layer, Stack, possible, readable, stack_of
+from seqwise.models.block import ClassicBlock, GatedFeedForward, ModernBlock
+from seqwise.models.mixers import MIXERS
+from seqwise.models.mixers.recurrent import PARAMETERS, Recurrent, parameter_names
+from seqwise.models.projection import BranchOutput
+
+LINEAR = {"gate_proj": nn.Linear, "up_proj": nn.Linear, "down_proj": BranchOutput}
+
+
+def decode(model: nn.Module, x: Tensor, states: Sequence[State | None]) -> tuple[list[Tensor], list[State]] | None:
+    """Of (B, T, D) every layer's output, the last one normalised, and every layer's state; None where the layers are to say it.
+
+    That is with gradients or dropout, with other layers than recurrent ones of one direction, with hooks, for many steps, for other
+    numbers than float32 on a CPU, and where the loops are not there or another kernel is named.
+    """
+    rows, steps, _ = x.shape
+    if not 0 < rows * steps <= MOST_ROWS or model.training or not possible(x):
+        return None
+    stack = _stack(model)
+    if stack is None or x.shape[2] != stack.width or not _fit(states, (rows, stack.units)):
+        return None
+    turned, counts = steps > 1 and rows > 1, [layer.mixer.cell.states for layer in model.layers]
+    x = (x.transpose(0, 1) if turned else x).contiguous()
+    y = x.new_empty(stack.layers, *x.shape[:2], stack.units)
+    final = stack.run(x, steps, _addresses(states), y, rows * steps * stack.units, (stack.layers, rows, stack.units))
+    parts = zip(*(state.unbind() for state in final), strict=True)
+    return list((y.transpose(1, 2) if turned else y).unbind()), [part[:count] for part, count in zip(parts, counts, strict=True)]
+
+
+def _fit(states: Sequence[State | None], shape: tuple[int, int]) -> bool:
+    given = [state for state in states if state is not None]
+    return len(given) in (0, len(states)) and all(part.shape == shape and readable(part) for state in given for part in state)
+
+
+def _addresses(states: Sequence[State | None]) -> list[int | None] | None:
+    if states[0] is None:
+        return None
+    return [state[0].data_ptr() for state in states] + [state[1].data_ptr() if len(state) == 2 else None for state in states]
+
+
+class _Parts:
+    """The modules of a backbone's layers, found once; what may change about them is read from their own tables."""
+
+    def __init__(self, model: nn.Module):
+        modules = [*model.layers.modules(), model.norm]
+        self.children = [(table, tuple(table.values())) for table in (model._modules, *(m._modules for m in modules)) if table]
+        self.parameters = [module._parameters for module in modules]
+        self.hooks = [table for module in modules for table in (module._forward_hooks, module._forward_pre_hooks)]
+        self.hooks += [torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks]
+        self.dropouts = [layer.dropout for layer in model.layers]
+
+    def unchanged(self) -> bool:
+        return all(tuple(table.values()) == before for table, before in self.children)
+
+    def plain(self) -> bool:
+        """Whether calling the modules does nothing beside their arithmetic."""
+        return not any(self.hooks) and not any(dropout.training and dropout.p for dropout in self.dropouts)
+
+    def weights(self) -> list[Tensor]:
+        return [weight for table in self.parameters for weight in table.values() if weight is not None]
+
+
+_parts: WeakKeyDictionary[nn.Module, _Parts] = WeakKeyDictionary()
+
+
+def _stack(model: nn.Module) -> Stack | None:
+    parts = _parts.get(model)
+    if parts is None or not parts.unchanged():
+        if not all(type(layer) in (ClassicBlock, ModernBlock) for layer in model.layers):
+            return None
+        parts = _parts[model] = _Parts(model)
+    return stack_of(model, parts.weights(), lambda: _described(model)) if parts.plain() else None
+
+
+def _described(model: nn.Module) -> Stack | None:
+    layers = [_layer(block, model.config.norm_eps) for block in model.layers]
+    last = type(model.norm) is not nn.Identity
+    if None in layers or any("forward" in module.__dict__ for module in model.layers.modules()):
+        return None
+    if last and not _is_norm(model.norm, model.config.norm_eps):
+        return None
+    return Stack.of(layers, model.norm.weight if last else None, model.config.norm_eps)
+
+
+def _layer(block: ModernBlock | ClassicBlock, epsilon: float) -> Layer | None:
+    mixer = block.mixer
+    if not isinstance(mixer, Recurrent) or mixer.cell.name not in CELLS or type(mixer) is not MIXERS[mixer.cell.name]:
+        return None
+    if mixer.config.directions == 2:
+        return None
+    weights = {name: mixer._parameters[full] for name, full in zip(PARAMETERS, parameter_names(0), strict=True)}
+    if type(block) is ClassicBlock:
+        return Layer(mixer.cell.name, weights)
+    parts, norms = block.feed_forward, {"mixer_norm": block.mixer_norm, "feed_forward_norm": block.feed_forward_norm}
+    linear = {name: getattr(parts, name) for name in LINEAR}
+    if type(parts) is not GatedFeedForward or not all(_is_norm(norm, epsilon) for norm in norms.values()):
+        return None
+    if any(type(part) is not LINEAR[name] or part.bias is not None for name, part in linear.items()):
+        return None
+    weights |= {name: norm.weight for name, norm in norms.items()} | {name[:-5]: part.weight for name, part in linear.items()}
+    return Layer(mixer.cell.name, weights)
+
+
+def _is_norm(module: nn.Module, epsilon: float) -> bool:
+    return type(module) is nn.LayerNorm and module.eps == epsilon and module.bias is None and module.weight is not None
