@@ -1,4 +1,4 @@
-"""A few steps of a whole recurrent backbone in one call of the loops in C: what a generated token costs is torch's operators around them."""
+"""A few steps of a recurrent backbone in one call: of what a generated token costs, most is torch's operators around the layers."""
 
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary

@@ -80,10 +80,7 @@ class Layer:
 
 
 class Stack:
-    """Where the weights of some layers lie, the last of which may be followed by a norm.
-
-    It keeps them alive: as long as it is there, an address stands for one weight.
-    """
+    """Where the weights of some layers lie, the last of which may be followed by a norm. They have to outlive it."""
 
     @classmethod
     def of(cls, layers: Sequence[Layer], norm: Tensor | None = None, epsilon: float = 0.0) -> Self | None:
@@ -95,7 +92,6 @@ class Stack:
     def __init__(self, layers: Sequence[Layer], norm: Tensor | None = None, epsilon: float = 0.0):
         self.layers, self.units, self.width = len(layers), layers[0].units, layers[0].width
         self.states = 2 if any(layer.cell == "lstm" for layer in layers) else 1
-        self._kept = [weight.detach() for layer in layers for weight in layer.weights.values()] + ([] if norm is None else [norm.detach()])
         self._blocks = (_Block * len(layers))(*(layer.described() for layer in layers))
         self._stack = _Stack(len(layers), self.units, self._blocks, None if norm is None else norm.data_ptr(), epsilon)
         self._address, self._pointers = ctypes.addressof(self._stack), ctypes.c_void_p * (2 * len(layers))
@@ -142,16 +138,17 @@ def possible(x: Tensor) -> bool:
     )
 
 
-_stacks: WeakKeyDictionary[nn.Module, tuple[list[int], Stack | None]] = WeakKeyDictionary()
+_stacks: WeakKeyDictionary[nn.Module, tuple[list[int], list[Tensor], Stack | None]] = WeakKeyDictionary()
+"""Of each module where its weights lie, and the weights: as long as they are kept, an address stands for one of them."""
 
 
 def stack_of(module: nn.Module, weights: Sequence[Tensor], describe: Callable[[], Stack | None]) -> Stack | None:
     """The stack of a module, described again when one of its weights lies elsewhere; None where it has none."""
     try:
         where = [weight.data_ptr() if weight.is_contiguous() else 0 for weight in weights]
-    except RuntimeError:  # a tensor without memory of its own
+    except (AttributeError, RuntimeError):  # a weight that is not there, or has no memory of its own
         return None
     found = _stacks.get(module)
     if found is None or found[0] != where:
-        found = _stacks[module] = where, describe()
-    return found[1]
+        found = _stacks[module] = where, [weight.detach() for weight in weights], describe()
+    return found[2]
