@@ -24,7 +24,7 @@ def is_data(name: str) -> bool:
 
 
 def test_every_file_is_a_module_or_package_data():
-    others = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    others = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".so")]
     assert len(others) > 4
     assert [name for path in others if not is_data(name := path.relative_to(PACKAGE).as_posix())] == []
 

@@ -4,37 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recurrences import TORCH, inputs, values_and_gradients
 
 from seqwise.core.errors import UserError
 from seqwise.kernels import KERNELS, backend, fastest, kernel
 
-GATES = {"rnn": 1, "lstm": 4, "gru": 3, "minlstm": 3, "mingru": 2}
-STATES = {"rnn": 1, "lstm": 2, "gru": 1, "minlstm": 1, "mingru": 1}
-TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 ALL = [(recurrence, name) for recurrence, table in KERNELS.items() for name in table if name != "c"]
 """The loops in C know float32 alone; theirs is test_c_loops.py."""
 FAST = [(recurrence, name) for recurrence, name in ALL if name != "reference"]
-
-
-def inputs(recurrence, batch, length, width, units, dtype=torch.float64, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape):
-        return torch.randn(*shape, dtype=dtype, generator=generator).requires_grad_()
-
-    rows = GATES[recurrence] * units
-    state = tuple(draw(batch, units) for _ in range(STATES[recurrence]))
-    weights = (draw(rows, width), draw(rows, units), draw(rows), draw(rows)) if recurrence in TORCH else (draw(rows, width), draw(rows))
-    return draw(batch, length, width), state, *weights
-
-
-def values_and_gradients(run, x, state, *weights):
-    y, final = run(x, state, *weights)
-    outputs = [y, *final]
-    generator = torch.Generator().manual_seed(7)
-    probes = [torch.randn(output.shape, dtype=y.dtype, generator=generator) for output in outputs]
-    loss = sum((output * probe).sum() for output, probe in zip(outputs, probes, strict=True))
-    return [output.detach() for output in outputs], torch.autograd.grad(loss, [x, *state, *weights])
 
 
 def assert_agree(recurrence, name, arguments, **tolerance):
@@ -136,9 +113,9 @@ def test_an_unknown_backend_is_an_error():
         kernel("gru", torch.zeros(1, 1, 1))
 
 
-def test_prediction_uses_the_native_kernel():
+def test_prediction_in_float64_uses_the_native_kernel():
     with torch.no_grad():
-        assert fastest("gru", torch.zeros(1, 1, 1)) == "native"
+        assert fastest("gru", torch.zeros(1, 1, 1).double()) == "native"
 
 
 @pytest.mark.parametrize("recurrence", ["minlstm", "mingru"])

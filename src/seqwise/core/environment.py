@@ -55,10 +55,10 @@ DRAWING = ("page", "wording", "summary", "card", "verdict_text", "said", "delive
 
 @functools.cache
 def source_hash() -> str:
-    """SHA-256 over the Python files that decide a number: where the code changes, a plan is another plan."""
+    """SHA-256 over the files, in Python and C, that decide a number: where the code changes, a plan is another plan."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for ending in ("py", "c", "h") for path in root.rglob(f"*.{ending}")):
         name = path.relative_to(root).as_posix()
         if name.startswith(DECIDING) and not path.name.startswith(DRAWING) and not path.stem.endswith("_page"):
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")

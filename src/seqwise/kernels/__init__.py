@@ -3,6 +3,7 @@
 A kernel is ``kernel(x, state, weight_ih, weight_hh, bias_ih, bias_hh) -> (y, state)``: ``x`` is (B, T, D), ``y`` is (B, T, H)
 and ``state`` a tuple of (B, H), ``(h, c)`` for the LSTM and ``(h,)`` otherwise. Gate order and formulas are ``torch.nn``'s.
 The minimal ones have no ``weight_hh`` and ``bias_hh``. What they stand on, ``linear_scan``, is no kernel of a layer.
+Those called ``c`` take float32 on a CPU alone, and ``lengths`` as :func:`recur` does.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from seqwise.core.registry import Registry
+from seqwise.kernels.c.library import available
 
 State = tuple[Tensor, ...]
 Kernel = Callable[..., tuple[Tensor, State]]
@@ -83,11 +85,59 @@ def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
     if "scan" in KERNELS[recurrence]:
         return "scan"
+    if in_c(x):
+        return "c"
     batched = "batched" in KERNELS[recurrence] and x.device.type == "cpu" and torch.is_grad_enabled()
     return "batched" if batched else "native"
 
 
+def in_c(x: Tensor) -> bool:
+    """Whether the loops in C are there, and may run on ``x`` as things stand."""
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" and x.dtype is torch.float32
+    return plain and available() and not (torch.is_autocast_enabled("cpu") or _recorded())
+
+
+def _recorded() -> bool:
+    """Whether torch takes operations down, or transforms them: it does not see what C does."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+
+
+def chosen(recurrence: str, x: Tensor) -> str:
+    """The name of the implementation for an input like ``x``."""
+    name = _backend.get()
+    return fastest(recurrence, x) if name == AUTOMATIC else name
+
+
 def kernel(recurrence: str, x: Tensor) -> Kernel:
     """The kernel of a recurrence for an input like ``x``. Raises :class:`UserError` when the named one does not exist."""
-    name = _backend.get()
-    return KERNELS[recurrence][fastest(recurrence, x) if name == AUTOMATIC else name]
+    return KERNELS[recurrence][chosen(recurrence, x)]
+
+
+def recur(
+    recurrence: str, x: Tensor, state: State, weights: tuple[Tensor, ...], lengths: Tensor | None = None, *, final: bool = True
+) -> tuple[Tensor, State]:
+    """Run the kernel of a recurrence over rows of different lengths.
+
+    Args:
+        lengths: (B,), the real steps of each row, which come first; None where all are. What ``y`` is beyond them is undefined.
+        final: whether the state after each row's last real step is wanted; else it may be any.
+    """
+    run = kernel(recurrence, x)
+    if lengths is None:
+        return run(x, state, *weights)
+    if chosen(recurrence, x) == "c":
+        return run(x, state, *weights, lengths=lengths)
+    return until_each_length(run, x, state, weights, lengths) if final else run(x, state, *weights)
+
+
+def until_each_length(run: Kernel, x: Tensor, state: State, weights: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, State]:
+    """Stop at every length that occurs, so that each row's state is taken after its last real step."""
+    outputs, final, start = [], state, 0
+    for stop in [*torch.unique(lengths[lengths > 0]).tolist(), x.shape[1]]:
+        if stop > start:
+            y, state = run(x[:, start:stop], state, *weights)
+            outputs.append(y)
+        reached = (lengths >= stop).unsqueeze(-1)
+        final = tuple(torch.where(reached, new, old) for new, old in zip(state, final, strict=True))
+        start = stop
+    return torch.cat(outputs, dim=1), final

@@ -5,6 +5,7 @@ Rows of a step stand together, steps one after the other: N is the number of rea
 
 import ctypes
 import dataclasses
+import functools
 
 import torch
 from torch import Tensor
@@ -40,13 +41,32 @@ class Steps:
     def batch(self) -> int:
         return int(self.rows[0])
 
+    @functools.cached_property
+    def dense(self) -> bool:
+        """Whether all rows are equally long."""
+        return int(self.rows[-1]) == self.batch
+
     def before(self, y: Tensor) -> Tensor:
         """Of every step but the first ones, what ``y`` (N, H) holds of the step before it."""
         batch, count = self.batch, len(y)
-        if count == batch * len(self.rows):
+        if self.dense:
             return y[: count - batch]
         behind = torch.repeat_interleave(self.rows[:-1], self.rows[1:])
         return y.index_select(0, torch.arange(batch, count) - behind)
+
+    def reverse(self, x: Tensor) -> Tensor:
+        """Each row of (N, D) from its last step to its first."""
+        if self.dense:
+            return x.view(len(self.rows), self.batch, -1).flip(0).view(x.shape)
+        return x.index_select(0, self._mirrored)
+
+    @functools.cached_property
+    def _mirrored(self) -> Tensor:
+        starts = self.rows.cumsum(0) - self.rows
+        time = torch.repeat_interleave(torch.arange(len(self.rows)), self.rows)
+        row = torch.arange(len(time)) - starts[time]
+        lengths = torch.bincount(row)
+        return starts[lengths[row] - 1 - time] + row
 
 
 def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwise.core.config import Config
-from seqwise.kernels import State, kernel
+from seqwise.kernels import State, recur
 from seqwise.models.config import SeqwiseConfig
 
 PARAMETERS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -72,9 +72,7 @@ class Recurrent(nn.Module, abc.ABC):
         if self.config.directions == 2:
             return self._both_directions(x, mask), None
         state = self.initial_state(x) if state is None else state
-        if carry and mask is not None:
-            return self._until_each_length(x, state, mask.sum(1))
-        y, state = self._run(x, state, direction=0)
+        y, state = self._run(x, state, mask, direction=0, final=carry)
         return y, state if carry else None
 
     def initial_state(self, x: Tensor) -> State:
@@ -83,25 +81,14 @@ class Recurrent(nn.Module, abc.ABC):
     def weights(self, direction: int) -> tuple[Tensor, ...]:
         return tuple(getattr(self, name) for name in parameter_names(direction, self.cell.parameters))
 
-    def _run(self, x: Tensor, state: State, direction: int) -> tuple[Tensor, State]:
-        return kernel(self.cell.name, x)(x, state, *self.weights(direction))
+    def _run(self, x: Tensor, state: State, mask: Tensor | None, *, direction: int, final: bool) -> tuple[Tensor, State]:
+        lengths = None if mask is None else mask.sum(1)
+        return recur(self.cell.name, x, state, self.weights(direction), lengths, final=final)
 
     def _both_directions(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        forwards, _ = self._run(x, self.initial_state(x), direction=0)
-        backwards, _ = self._run(reverse(x, mask), self.initial_state(x), direction=1)
+        forwards, _ = self._run(x, self.initial_state(x), mask, direction=0, final=False)
+        backwards, _ = self._run(reverse(x, mask), self.initial_state(x), mask, direction=1, final=False)
         return torch.cat((forwards, reverse(backwards, mask)), dim=-1)
-
-    def _until_each_length(self, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
-        """Stop at every length that occurs, so that each row's state is taken after its last real token."""
-        outputs, final, start = [], state, 0
-        for stop in [*torch.unique(lengths[lengths > 0]).tolist(), x.shape[1]]:
-            if stop > start:
-                y, state = self._run(x[:, start:stop], state, direction=0)
-                outputs.append(y)
-            reached = (lengths >= stop).unsqueeze(-1)
-            final = tuple(torch.where(reached, new, old) for new, old in zip(state, final, strict=True))
-            start = stop
-        return torch.cat(outputs, dim=1), final
 
     @classmethod
     def configure(cls, config: SeqwiseConfig, layer: int) -> RecurrentConfig:
