@@ -76,8 +76,8 @@ def backend(name: str) -> Iterator[None]:
         _backend.reset(token)
 
 
-def chosen() -> str:
-    """The name that :func:`backend` was given, or ``"auto"``."""
+def named() -> str:
+    """What :func:`backend` was given, or ``"auto"``."""
     return _backend.get()
 
 

@@ -13,7 +13,8 @@ from seqwise.models.mixers import MIXERS
 from seqwise.models.mixers.recurrent import PARAMETERS, Recurrent, parameter_names
 from seqwise.models.projection import BranchOutput
 
-LINEAR = {"gate_proj": nn.Linear, "up_proj": nn.Linear, "down_proj": BranchOutput}
+LINEAR = (nn.Linear.__module__, BranchOutput.__module__)
+"""Where linear layers are defined that do nothing else."""
 
 
 def decode(model: nn.Module, x: Tensor, states: Sequence[State | None]) -> tuple[list[Tensor], list[State]] | None:
@@ -101,13 +102,12 @@ def _layer(block: ModernBlock | ClassicBlock, epsilon: float) -> Layer | None:
     if type(block) is ClassicBlock:
         return Layer(mixer.cell.name, weights)
     parts, norms = block.feed_forward, {"mixer_norm": block.mixer_norm, "feed_forward_norm": block.feed_forward_norm}
-    linear = {name: getattr(parts, name) for name in LINEAR}
+    linear = {name: getattr(parts, f"{name}_proj") for name in ("gate", "up", "down")}
     if type(parts) is not GatedFeedForward or not all(_is_norm(norm, epsilon) for norm in norms.values()):
         return None
-    if any(type(part) is not LINEAR[name] or part.bias is not None for name, part in linear.items()):
+    if not all(isinstance(part, nn.Linear) and type(part).__module__ in LINEAR and part.bias is None for part in linear.values()):
         return None
-    weights |= {name: norm.weight for name, norm in norms.items()} | {name[:-5]: part.weight for name, part in linear.items()}
-    return Layer(mixer.cell.name, weights)
+    return Layer(mixer.cell.name, weights | {name: part.weight for name, part in (norms | linear).items()})
 
 
 def _is_norm(module: nn.Module, epsilon: float) -> bool:
