@@ -36,7 +36,10 @@ def decode(module: nn.RNNBase, x: Tensor, hx: Tensor | tuple[Tensor, Tensor] | N
 
 
 def _fit(states: Sequence[Tensor], shape: tuple[int, ...], stack: Stack) -> bool:
-    return len(states) in (0, stack.states) and all(state.shape == shape and readable(state) for state in states)
+    for state in states:
+        if state.shape != shape or not readable(state):
+            return False
+    return len(states) in (0, stack.states)
 
 
 def _addresses(states: Sequence[Tensor], stack: Stack, rows: int) -> list[int] | None:
