@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
+from decoding_layers import decoding_layers
 from depth import depth
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
@@ -39,6 +40,7 @@ STEPS: dict[str, Step] = {
     "scan": scan,
     "startup": startup,
     "decoding": decoding,
+    "decoding-layers": decoding_layers,
     "pipeline": pipeline,
     "shuffled": shuffled,
     "kill": kill,

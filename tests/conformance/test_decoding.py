@@ -131,8 +131,8 @@ def test_where_the_layers_have_to_say_it_themselves(at_once):
         model(ids)
     model.train()(ids)
     assert at_once[-2:] == [False, False]
-    states = [(torch.zeros(1, 16),) * 2, (torch.zeros(1, 15),)]
-    assert decode(model.model.eval(), torch.zeros(1, 1, 16), states) is None
+    for other in [(torch.zeros(1, 15),), (torch.zeros(1, 16),) * 2, None]:
+        assert decode(model.model.eval(), torch.zeros(1, 1, 16), [(torch.zeros(1, 16),) * 2, other]) is None
 
 
 @torch.no_grad()

@@ -93,7 +93,7 @@ def fastest(recurrence: str, x: Tensor) -> str:
 
 def in_c(x: Tensor) -> bool:
     """Whether the loops in C are there, and may run on ``x`` as things stand."""
-    plain = type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" and x.dtype is torch.float32
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
     return plain and available() and not (torch.is_autocast_enabled("cpu") or _recorded())
 
 

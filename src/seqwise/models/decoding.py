@@ -1,8 +1,10 @@
 """A few steps of a recurrent backbone in one call: of what a generated token costs, most is torch's operators around the layers."""
 
 from collections.abc import Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
@@ -27,25 +29,38 @@ def decode(model: nn.Module, x: Tensor, states: Sequence[State | None]) -> tuple
     if not 0 < rows * steps <= MOST_ROWS or model.training or not possible(x):
         return None
     stack = _stack(model)
-    if stack is None or x.shape[2] != stack.width or not _fit(states, (rows, stack.units)):
+    if stack is None or x.shape[2] != stack.width or not _fit(states, stack.counts, (rows, stack.units)):
         return None
-    turned, counts = steps > 1 and rows > 1, [layer.mixer.cell.states for layer in model.layers]
+    turned = steps > 1 and rows > 1
     x = (x.transpose(0, 1) if turned else x).contiguous()
     y = x.new_empty(stack.layers, *x.shape[:2], stack.units)
-    final = stack.run(x, steps, _addresses(states), y, rows * steps * stack.units, (stack.layers, rows, stack.units))
+    before, final = _blocks(states), [x.new_empty(stack.layers, rows, stack.units) for _ in range(stack.states)]
+    stack.run(x, steps, rows, [where for where, _ in before], y, rows * steps * stack.units, final)
     parts = zip(*(state.unbind() for state in final), strict=True)
-    return list((y.transpose(1, 2) if turned else y).unbind()), [part[:count] for part, count in zip(parts, counts, strict=True)]
+    return list((y.transpose(1, 2) if turned else y).unbind()), [part[:count] for part, count in zip(parts, stack.counts, strict=True)]
 
 
-def _fit(states: Sequence[State | None], shape: tuple[int, int]) -> bool:
-    given = [state for state in states if state is not None]
-    return len(given) in (0, len(states)) and all(part.shape == shape and readable(part) for state in given for part in state)
+def _fit(states: Sequence[State | None], counts: Sequence[int], shape: tuple[int, int]) -> bool:
+    if all(state is None for state in states):
+        return True
+    sized = all(state is not None and len(state) == count for state, count in zip(states, counts, strict=True))
+    return sized and all(part.shape == shape and readable(part) for state in states for part in state)
 
 
-def _addresses(states: Sequence[State | None]) -> list[int | None] | None:
+def _blocks(states: Sequence[State | None]) -> list[tuple[int, Any]]:
+    """Where all layers' h stand one after the other, and all layers' c, with what keeps them there. A step leaves them so."""
     if states[0] is None:
-        return None
-    return [state[0].data_ptr() for state in states] + [state[1].data_ptr() if len(state) == 2 else None for state in states]
+        return []
+    count = max(map(len, states))
+    return [_block([state[min(place, len(state) - 1)] for state in states]) for place in range(count)]
+
+
+def _block(parts: Sequence[Tensor]) -> tuple[int, Any]:
+    where, size = [part.data_ptr() for part in parts], parts[0].numel() * parts[0].element_size()
+    if where == list(range(where[0], where[0] + len(where) * size, size)):
+        return where[0], parts
+    together = torch.stack(list(parts))
+    return together.data_ptr(), together
 
 
 class _Parts:

@@ -156,8 +156,8 @@ static TARGET void NAME(mix)(const Stack *stack, const Call *call, long layer, c
     float *gates = work, *hidden = gates + n * count, *start = hidden + state;
     NAME(begin)(n, count, block->bias_ih, block->bias_hh, both, gates);
     NAME(products)(n, count, block->width, x, block->weight_ih, gates, count);
-    const float *h = call->before ? call->before[layer] : memset(start, 0, sizeof(float) * state);
-    const float *c = call->before && cell == LSTM ? call->before[stack->blocks + layer] : start;
+    const float *h = call->h0 ? call->h0 + layer * state : memset(start, 0, sizeof(float) * state);
+    const float *c = call->c0 ? call->c0 + layer * state : start;
     for (long t = 0; t < call->steps; t++, y += state, gates += rows * count) {
         NAME(products)(rows, both, units, h, block->weight_hh, gates, count);
         if (cell == LSTM) {

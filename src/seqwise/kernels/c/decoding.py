@@ -91,30 +91,28 @@ class Stack:
 
     def __init__(self, layers: Sequence[Layer], norm: Tensor | None = None, epsilon: float = 0.0):
         self.layers, self.units, self.width = len(layers), layers[0].units, layers[0].width
-        self.states = 2 if any(layer.cell == "lstm" for layer in layers) else 1
+        self.counts = [2 if layer.cell == "lstm" else 1 for layer in layers]
+        self.states = max(self.counts)
         self._blocks = (_Block * len(layers))(*(layer.described() for layer in layers))
         self._stack = _Stack(len(layers), self.units, self._blocks, None if norm is None else norm.data_ptr(), epsilon)
-        self._address, self._pointers = ctypes.addressof(self._stack), ctypes.c_void_p * (2 * len(layers))
+        self._address = ctypes.addressof(self._stack)
 
-    def run(self, x: Tensor, steps: int, before: Sequence[int] | None, y: Tensor, apart: int, state: tuple[int, ...]) -> tuple[Tensor, ...]:
-        """Fill ``y``; returns h and, where there is one, c after the last step.
+    def run(self, x: Tensor, steps: int, rows: int, before: Sequence[int], y: Tensor, apart: int, final: Sequence[Tensor]) -> None:
+        """Fill ``y`` and ``final``; all tensors are contiguous.
 
         Args:
-            x: (steps, rows, width), contiguous.
-            before: addresses of every layer's h (rows, units), then, where there is one, of its c; None at the start of a sequence.
+            x: (steps, rows, width).
+            before: addresses of h and, where there is one, c (layers, rows, units); none at the start of a sequence.
             y: every layer's output (steps, rows, units), ``apart`` numbers from the one before it; 0 keeps the last one alone.
-            state: the shape of what is returned: (layers, rows, units), or without rows where there is one.
+            final: of the steps, h and, where there is one, c.
 
         Raises ``MemoryError`` where there is none to work in.
         """
         found, place = library()
-        rows = state[1] if len(state) == 3 else 1
-        final = tuple([x.new_empty(state) for _ in range(self.states)])
-        pointers = None if before is None else self._pointers(*before)
+        h0, c0 = (before[0], before[-1]) if before else (None, None)
         hn, cn = final[0].data_ptr(), final[-1].data_ptr()
-        if found.seqwise_decode(self._address, place, steps, rows, x.data_ptr(), pointers, y.data_ptr(), apart, hn, cn):
+        if found.seqwise_decode(self._address, place, steps, rows, x.data_ptr(), h0, c0, y.data_ptr(), apart, hn, cn):
             raise MemoryError(f"no memory for {steps} steps of {rows} rows")
-        return final
 
 
 def readable(weight: Tensor) -> bool:

@@ -11,7 +11,7 @@ from seqwise.core.errors import UserError, did_you_mean
 
 VERSION = 1
 """Of what ``loops.c`` and its callers agree on."""
-DECODE = [*([ctypes.c_void_p] + [ctypes.c_long] * 3), *([ctypes.c_void_p] * 3), ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+DECODE = [*([ctypes.c_void_p] + [ctypes.c_long] * 3), *([ctypes.c_void_p] * 4), ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 HERE = Path(__file__).parent
 _chosen: ContextVar[str | None] = ContextVar("seqwise_instruction_set", default=None)
 

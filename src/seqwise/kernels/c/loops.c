@@ -226,11 +226,11 @@ static const Decode DECODE[] = {
 };
 
 /* 0, or 1 where there is no memory to work in. See stack.h. */
-int seqwise_decode(const Stack *stack, long set, long steps, long rows, const float *x, const float *const *before, float *y, long apart,
-                   float *hn, float *cn) {
+int seqwise_decode(const Stack *stack, long set, long steps, long rows, const float *x, const float *h0, const float *c0, float *y,
+                   long apart, float *hn, float *cn) {
     float *work = malloc(sizeof(float) * work_of(stack, steps, rows));
     if (!work) return 1;
-    const Call call = {steps, rows, x, before, y, apart, hn, cn, work};
+    const Call call = {steps, rows, x, h0, c0, y, apart, hn, cn, work};
 #ifdef X86
     const unsigned denormals = _mm_getcsr();
     _mm_setcsr(denormals | 0x8040);

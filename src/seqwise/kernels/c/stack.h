@@ -22,11 +22,11 @@ typedef struct {
 
 typedef struct {
     long steps, rows;
-    const float *x;             /* (steps, rows, width of the first layer) */
-    const float *const *before; /* every layer's h (rows, units), then every layer's c; none at the start of a sequence */
-    float *y;                   /* (steps, rows, units) of each layer, so far apart; 0 keeps the last layer's alone */
+    const float *x;       /* (steps, rows, width of the first layer) */
+    const float *h0, *c0; /* (blocks, rows, units); none at the start of a sequence, and no c without an LSTM */
+    float *y;             /* (steps, rows, units) of each layer, so far apart; 0 keeps the last layer's alone */
     long apart;
-    float *hn, *cn;             /* (blocks, rows, units) */
+    float *hn, *cn;       /* (blocks, rows, units) */
     float *work;
 } Call;
 
