@@ -153,6 +153,19 @@ def test_a_module_that_is_gone_is_forgotten():
     assert len(decoding._stacks) == known
 
 
+def test_a_module_that_does_something_else_lets_its_weights_go():
+    module = module_of("gru", 8, 16)
+    x, hx = inputs(module, 1, 1)
+    with torch.no_grad():
+        decode(module, x, hx)
+        assert module in decoding._stacks
+        decode(module, x.double(), hx)
+        assert module not in decoding._stacks
+        decode(module, x, hx)
+    decode(module, x, hx)
+    assert module not in decoding._stacks
+
+
 @torch.no_grad()
 def test_threads_do_not_disturb_each_other():
     module = module_of("lstm", 32, 48)

@@ -11,6 +11,7 @@ from torch.nn.modules import module as torch_module
 from seqwise.kernels import State
 from seqwise.kernels.c.decoding import CELLS, MOST_ROWS, Layer, Stack, possible, readable, stack_of
 from seqwise.models.block import ClassicBlock, GatedFeedForward, ModernBlock
+from seqwise.models.dropout import Dropout
 from seqwise.models.mixers import MIXERS
 from seqwise.models.mixers.recurrent import PARAMETERS, Recurrent, parameter_names
 from seqwise.models.projection import BranchOutput
@@ -26,7 +27,7 @@ def decode(model: nn.Module, x: Tensor, states: Sequence[State | None]) -> tuple
     numbers than float32 on a CPU, and where the loops are not there or another kernel is named.
     """
     rows, steps, _ = x.shape
-    if not 0 < rows * steps <= MOST_ROWS or model.training or not possible(x):
+    if not possible(model, x) or model.training or not 0 < rows * steps <= MOST_ROWS:
         return None
     stack = _stack(model)
     if stack is None or x.shape[2] != stack.width or not _fit(states, stack.counts, (rows, stack.units)):
@@ -72,14 +73,15 @@ class _Parts:
         self.parameters = [module._parameters for module in modules]
         self.hooks = [table for module in modules for table in (module._forward_hooks, module._forward_pre_hooks)]
         self.hooks += [torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks]
-        self.dropouts = [layer.dropout for layer in model.layers]
+        self.dropouts = [module for module in modules if isinstance(module, Dropout)]
+        self.known = all(type(layer) in (ClassicBlock, ModernBlock) and _is_known(layer.mixer) for layer in model.layers)
 
     def unchanged(self) -> bool:
         return all(tuple(table.values()) == before for table, before in self.children)
 
     def plain(self) -> bool:
-        """Whether calling the modules does nothing beside their arithmetic."""
-        return not any(self.hooks) and not any(dropout.training and dropout.p for dropout in self.dropouts)
+        """Whether they are recurrent, and calling them does nothing beside their arithmetic."""
+        return self.known and not any(self.hooks) and not any(dropout.training and dropout.p for dropout in self.dropouts)
 
     def weights(self) -> list[Tensor]:
         return [weight for table in self.parameters for weight in table.values() if weight is not None]
@@ -91,8 +93,6 @@ _parts: WeakKeyDictionary[nn.Module, _Parts] = WeakKeyDictionary()
 def _stack(model: nn.Module) -> Stack | None:
     parts = _parts.get(model)
     if parts is None or not parts.unchanged():
-        if not all(type(layer) in (ClassicBlock, ModernBlock) for layer in model.layers):
-            return None
         parts = _parts[model] = _Parts(model)
     return stack_of(model, parts.weights(), lambda: _described(model)) if parts.plain() else None
 
@@ -109,20 +109,26 @@ def _described(model: nn.Module) -> Stack | None:
 
 def _layer(block: ModernBlock | ClassicBlock, epsilon: float) -> Layer | None:
     mixer = block.mixer
-    if not isinstance(mixer, Recurrent) or mixer.cell.name not in CELLS or type(mixer) is not MIXERS[mixer.cell.name]:
-        return None
-    if mixer.config.directions == 2:
+    around = {} if type(block) is ClassicBlock else _around_mixer(block, epsilon)
+    if not _is_known(mixer) or around is None:
         return None
     weights = {name: mixer._parameters[full] for name, full in zip(PARAMETERS, parameter_names(0), strict=True)}
-    if type(block) is ClassicBlock:
-        return Layer(mixer.cell.name, weights)
-    parts, norms = block.feed_forward, {"mixer_norm": block.mixer_norm, "feed_forward_norm": block.feed_forward_norm}
-    linear = {name: getattr(parts, f"{name}_proj") for name in ("gate", "up", "down")}
-    if type(parts) is not GatedFeedForward or not all(_is_norm(norm, epsilon) for norm in norms.values()):
+    return Layer(mixer.cell.name, weights | around)
+
+
+def _around_mixer(block: ModernBlock, epsilon: float) -> dict[str, Tensor] | None:
+    if type(block.feed_forward) is not GatedFeedForward:
         return None
-    if not all(isinstance(part, nn.Linear) and type(part).__module__ in LINEAR and part.bias is None for part in linear.values()):
-        return None
-    return Layer(mixer.cell.name, weights | {name: part.weight for name, part in (norms | linear).items()})
+    norms = {"mixer_norm": block.mixer_norm, "feed_forward_norm": block.feed_forward_norm}
+    linear = {name: getattr(block.feed_forward, f"{name}_proj") for name in ("gate", "up", "down")}
+    plain = all(isinstance(part, nn.Linear) and type(part).__module__ in LINEAR and part.bias is None for part in linear.values())
+    known = plain and all(_is_norm(norm, epsilon) for norm in norms.values())
+    return {name: part.weight for name, part in (norms | linear).items()} if known else None
+
+
+def _is_known(mixer: nn.Module) -> bool:
+    recurrent = isinstance(mixer, Recurrent) and mixer.cell.name in CELLS and mixer.config.directions == 1
+    return recurrent and type(mixer) is MIXERS[mixer.cell.name]
 
 
 def _is_norm(module: nn.Module, epsilon: float) -> bool:

@@ -119,14 +119,20 @@ def readable(weight: Tensor) -> bool:
     return type(weight) in (Tensor, nn.Parameter) and weight.is_cpu and weight.dtype is torch.float32 and weight.is_contiguous()
 
 
-def possible(x: Tensor) -> bool:
-    """Whether nothing but numbers is wanted for an input: no gradient, no record of operations, no other kernel or precision."""
-    asked = torch.is_grad_enabled() or torch._C._len_torch_dispatch_stack() or named() not in (AUTOMATIC, "c")
-    return not asked and in_c(x)
-
-
 _stacks: WeakKeyDictionary[nn.Module, tuple[list[int], list[Tensor], Stack | None]] = WeakKeyDictionary()
 """Of each module where its weights lie, and the weights: as long as they are kept, an address stands for one of them."""
+
+
+def possible(module: nn.Module, x: Tensor) -> bool:
+    """Whether nothing but numbers is wanted for an input: no gradient, no record of operations, no other kernel or precision.
+
+    Where it is not, what was known of the module is forgotten: it may be on its way to another device, and its weights are to go.
+    """
+    asked = torch.is_grad_enabled() or torch._C._len_torch_dispatch_stack() or named() not in (AUTOMATIC, "c")
+    if asked or not in_c(x):
+        _stacks.pop(module, None)
+        return False
+    return True
 
 
 def stack_of(module: nn.Module, weights: Sequence[Tensor], describe: Callable[[], Stack | None]) -> Stack | None:

@@ -20,7 +20,7 @@ def decode(module: nn.RNNBase, x: Tensor, hx: Tensor | tuple[Tensor, Tensor] | N
     That is with gradients or dropout, for two directions or projections, for many steps, for packed sequences, for other numbers than
     float32 on a CPU, for what does not fit, and where the loops are not there or another kernel is named.
     """
-    if not possible(x) or (module.training and module.dropout):
+    if not possible(module, x) or (module.training and module.dropout):
         return None
     stack = stack_of(module, module._flat_weights, lambda: _described(module))
     sizes = None if stack is None else _sizes(x.shape, module.batch_first, stack.layers, stack.width, stack.units)
