@@ -21,7 +21,7 @@ lint: $(READY)
 evidence: $(READY)
 	$(BIN)/python benchmarks/evidence.py
 
-$(READY): pyproject.toml constraints.txt setup.sh
+$(READY): pyproject.toml constraints.txt setup.sh $(wildcard src/seqwise/kernels/c/*.[ch])
 	PYTHON=$(PYTHON) ./setup.sh $(VENV)
 	touch $(READY)
 

@@ -14,12 +14,14 @@ from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
 from decoding_layers import decoding_layers
 from depth import depth
+from end_to_end import end_to_end
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
 from kill import kill
 from labels import CASES, labels
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
+from recurrent import recurrent_grid, recurrent_ragged
 from runs import REAL_RUNS, real_run
 from scan import scan
 from series import REFERENCES, etth1, ucr
@@ -38,6 +40,9 @@ Step = Callable[[Bench], Findings]
 STEPS: dict[str, Step] = {
     "speed": speed,
     "scan": scan,
+    "recurrent-grid": recurrent_grid,
+    "recurrent-ragged": recurrent_ragged,
+    "end-to-end": end_to_end,
     "startup": startup,
     "decoding": decoding,
     "decoding-layers": decoding_layers,

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqwise.core.environment import core_count, cpu_name, package_versions, source_hash
 from seqwise.core.files import read_json, write_json
+from seqwise.kernels.c.use import kernels_in_use
 
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "=": operator.eq}
 
@@ -95,6 +96,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": package_versions(),
+        "kernels": kernels_in_use(),
         "cpu": cpu_name(),
         "cores": core_count(),
         "load": os.getloadavg()[0],

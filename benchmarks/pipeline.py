@@ -35,13 +35,13 @@ ENDLESS = 10**9
 WANTED = "< 0.1"
 
 
-def trainers(tag: str, place: Path) -> dict[str, Trainer]:
-    """One of each family, as a comparison of ``--size 30k`` trains it on the task's demo."""
-    task, request = TASKS[tag](), Request(source=SOURCES[tag])
+def trainers(tag: str, place: Path, request: Request | None = None, size: int = SIZE, context: int | None = None) -> dict[str, Trainer]:
+    """One of each family, as a comparison of a size trains it; on the task's demo unless another source is asked for."""
+    task, request = TASKS[tag](), request or Request(source=SOURCES[tag])
     data = task.data
     corpus = data.read(request)
     splits = data.split(corpus, replicates=1, seed=0).replicates[0]
-    encoding = data.choose_encoding(corpus, splits, tokenizer="auto", context=None)
+    encoding = data.choose_encoding(corpus, splits, tokenizer="auto", context=context)
     folder = place / "replicate-0"
     facts = data.encode(corpus, splits, encoding, folder)
     train, validation = (data.examples.load(folder / f"{split}.safetensors") for split in (Split.TRAIN, Split.VALIDATION))
@@ -49,8 +49,8 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
         vocab_size=encoding.vocab_size,
         config_class=task.config_class,
         settings=encoding.settings,
-        embedding_size=embedding_size(SIZE),
-        layers=default_layers(SIZE),
+        embedding_size=embedding_size(size),
+        layers=default_layers(size),
         classes=len(data.labels(corpus)),
         context=encoding.context,
         bidirectional=task.bidirectional,
@@ -58,7 +58,7 @@ def trainers(tag: str, place: Path) -> dict[str, Trainer]:
     found = {}
     for name in MODELS:
         contender = task.contender(parse_contenders((name,))[0])
-        config = solve(contender, shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(SIZE))
+        config = solve(contender, shape, "modern", lambda c: float(task.parameters(c).non_embedding), float(size))
         for setting, value in task.input_settings(train).items():
             setattr(config, setting, value)
         feed = task.feed(train, validation, batch_size=data.default_batch_size(facts.lengths), seed=0)

@@ -35,7 +35,8 @@ def pair(name, given):
 
 
 def states(layer, batch):
-    made = torch.randn(layer.num_layers * (2 if layer.bidirectional else 1), batch, layer.hidden_size, generator=torch.Generator().manual_seed(3))
+    directions = 2 if layer.bidirectional else 1
+    made = torch.randn(layer.num_layers * directions, batch, layer.hidden_size, generator=torch.Generator().manual_seed(3))
     return (made, made * 0.5) if isinstance(layer, torch.nn.LSTM) else made
 
 

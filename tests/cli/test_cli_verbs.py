@@ -169,4 +169,6 @@ def test_models(call):
 def test_doctor(call):
     found = json.loads(call("doctor", "--json")[0])
     assert found["matmul_gflops_per_thread"] > 0
-    assert found["packages"]["torch"] in call("doctor")[0]
+    told = call("doctor")[0]
+    assert found["packages"]["torch"] in told
+    assert f"{'recurrent_layers':26} {found['recurrent_layers']}" in told

@@ -12,6 +12,7 @@ def command(json: shared.Json = False) -> None:
 
     from seqwise.comparison.cost import matmul_peak
     from seqwise.core.environment import core_count, cpu_name, package_versions
+    from seqwise.kernels.c.use import kernels_explained
 
     torch.set_num_threads(1)
     peak = sorted(matmul_peak() for _ in range(15))[7]
@@ -21,6 +22,7 @@ def command(json: shared.Json = False) -> None:
         "cores": core_count(),
         "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "matmul_gflops_per_thread": round(peak / 1e9, 1),
+        **kernels_explained(),
         "free_disk_gb": round(shutil.disk_usage(".").free / 1e9, 1),
         "packages": package_versions(),
     }

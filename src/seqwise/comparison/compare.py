@@ -28,6 +28,7 @@ from seqwise.core.environment import core_count, cpu_name, package_versions, sou
 from seqwise.core.errors import UserError
 from seqwise.core.files import read_json, write_json, write_text
 from seqwise.data.splits import Split
+from seqwise.kernels.c.use import kernels_in_use
 from seqwise.tasks.task import Task
 
 
@@ -194,6 +195,7 @@ class Run:
         return {
             "python": platform.python_version(),
             "packages": package_versions(),
+            "kernels": kernels_in_use(),
             "cpu": cpu_name(),
             "cores": core_count(),
             "threads_per_trial": 1,

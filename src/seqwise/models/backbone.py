@@ -17,6 +17,7 @@ from seqwise.models.features import FeatureProjection
 from seqwise.models.initialization import initialize
 from seqwise.models.padding import Padding
 from seqwise.models.positions import input_positions
+from seqwise.models.projection import Linear
 from seqwise.models.state import SeqwiseCache
 
 
@@ -48,7 +49,7 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         super().__init__(config)
         if config.num_input_channels is None:
             self.embed_tokens = nn.Embedding(config.vocab_size, config.embedding_size)
-            self.embedding_projection = nn.Linear(config.embedding_size, config.projection_size, bias=False)
+            self.embedding_projection = Linear(config.embedding_size, config.projection_size, bias=False)
         else:
             self.feature_projection = FeatureProjection(config)
         self.positions = input_positions(config)

@@ -6,7 +6,7 @@ from torch.nn.functional import silu
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.dropout import Dropout
 from seqwise.models.mixers import MIXERS
-from seqwise.models.projection import BranchOutput
+from seqwise.models.projection import BranchOutput, Linear
 
 
 class GatedFeedForward(nn.Module):
@@ -14,8 +14,8 @@ class GatedFeedForward(nn.Module):
 
     def __init__(self, config: SeqwiseConfig):
         super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.gate_proj = Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = BranchOutput(config.intermediate_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

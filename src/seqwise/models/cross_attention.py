@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from seqwise.models.backbone import SeqwiseModel
 from seqwise.models.block import ClassicBlock, ModernBlock
 from seqwise.models.padding import Padding
-from seqwise.models.projection import BranchOutput
+from seqwise.models.projection import BranchOutput, Linear
 from seqwise.models.seq2seq_config import SeqwiseSeq2SeqConfig
 
 Keys = tuple[Tensor, Tensor, Tensor]
@@ -53,9 +53,9 @@ class CrossAttention(nn.Module):
     def __init__(self, config: SeqwiseSeq2SeqConfig):
         super().__init__()
         self.heads, width = config.num_attention_heads, config.hidden_size
-        self.q_proj = nn.Linear(width, width, bias=False)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width, bias=False)
+        self.q_proj = Linear(width, width, bias=False)
+        self.k_proj = Linear(width, width, bias=False)
+        self.v_proj = Linear(width, width, bias=False)
 
     def keys(self, source: Source) -> Keys:
         return self._split(self.k_proj(source.hidden)), self._split(self.v_proj(source.hidden)), source.mask
@@ -105,7 +105,7 @@ class ClassicDecoderBlock(ClassicBlock):
     def __init__(self, config: SeqwiseSeq2SeqConfig, layer: int):
         super().__init__(config, layer)
         self.cross_attention = CrossAttention(config)
-        self.cross_output = nn.Linear(2 * config.hidden_size, config.hidden_size, bias=False)
+        self.cross_output = Linear(2 * config.hidden_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor, state: tuple | None, mask: Tensor | None, carry: bool, source: Source) -> tuple[Tensor, tuple | None]:
         state, keys = of_state(state, self.cross_attention, source)

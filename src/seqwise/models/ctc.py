@@ -1,7 +1,7 @@
 """Recognition of speech: which token, or none, at every step (Graves et al. 2006, "Connectionist temporal classification")."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import ctc_loss
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.utils import can_return_tuple
@@ -11,6 +11,7 @@ from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.dropout import Dropout
 from seqwise.models.padding import Padding
+from seqwise.models.projection import Linear
 from seqwise.models.state import SeqwiseCache
 
 
@@ -25,7 +26,7 @@ class SeqwiseForCTC(SeqwisePreTrainedModel):
         super().__init__(config)
         self.model = SeqwiseModel(config)
         self.dropout = Dropout(config.classifier_dropout)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size)
         self.post_init()
 
     @can_return_tuple

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.projection import Linear
 
 
 class FeatureProjection(nn.Module):
@@ -12,7 +13,7 @@ class FeatureProjection(nn.Module):
     def __init__(self, config: SeqwiseConfig):
         super().__init__()
         self.mean, self.std = config.input_mean, config.input_std
-        self.linear = nn.Linear(config.num_input_channels, config.projection_size)
+        self.linear = Linear(config.num_input_channels, config.projection_size)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(self.linear.weight.dtype)

@@ -1,12 +1,13 @@
 """Task heads on the backbone."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.dropout import Dropout
+from seqwise.models.projection import Linear
 
 
 class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
@@ -16,7 +17,7 @@ class SeqwiseForSequenceClassification(SeqwisePreTrainedModel):
         super().__init__(config)
         self.model = SeqwiseModel(config)
         self.dropout = Dropout(config.classifier_dropout)
-        self.score = nn.Linear(config.hidden_size, config.num_labels)
+        self.score = Linear(config.hidden_size, config.num_labels)
         self.post_init()
 
     @can_return_tuple

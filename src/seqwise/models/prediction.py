@@ -9,6 +9,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from seqwise.core.errors import UserError
 from seqwise.models.backbone import SeqwiseModel, SeqwisePreTrainedModel
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.projection import Linear
 
 CONSTANT = 1e-6
 """Spread over size below which a past is taken for one value, in single precision."""
@@ -51,7 +52,7 @@ class SeqwiseForPrediction(SeqwisePreTrainedModel):
             )
         self.model = SeqwiseModel(config)
         self.future = nn.Parameter(torch.zeros(config.patch_length))
-        self.head = nn.Linear(config.hidden_size, config.patch_length * (1 + len(config.quantile_levels)))
+        self.head = Linear(config.hidden_size, config.patch_length * (1 + len(config.quantile_levels)))
         self.post_init()
 
     @can_return_tuple

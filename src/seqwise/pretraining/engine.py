@@ -24,6 +24,7 @@ from seqwise.core.errors import UserError, first_line
 from seqwise.core.files import read_json, room_for, write_json, write_text
 from seqwise.data.text_stream import sources_of
 from seqwise.data.token_file import TokenFile
+from seqwise.kernels.c.use import kernels_in_use
 from seqwise.models.accounting import count_of_model, flops_per_token
 from seqwise.pretraining.build import build_trainer, steps_in, steps_of
 from seqwise.pretraining.card import name_of, pretraining_card
@@ -250,6 +251,7 @@ class Pretraining:
                 "precision": trainer.accelerator.mixed_precision,
                 "python": platform.python_version(),
                 "packages": package_versions(),
+                "kernels": kernels_in_use(),
                 "source_sha256": source_hash(),
                 "command": self.command,
             },

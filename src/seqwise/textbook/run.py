@@ -192,9 +192,12 @@ def records_of(folder: RunFolder, claim: Claim, tier: str) -> list[dict[str, Any
 def environment(command: str) -> dict[str, Any]:
     import torch
 
+    from seqwise.kernels.c.use import kernels_in_use
+
     return {
         "python": platform.python_version(),
         "packages": package_versions(),
+        "kernels": kernels_in_use(),
         "cpu": cpu_name(),
         "cores": core_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from seqwise.kernels.c.loops import Steps, carried, kept_or_copied, run, weight_gradient
+from seqwise.kernels.c.loops import Steps, carried, kept_or_copied, run, weight_gradients
 from seqwise.kernels.c.products import linear, sum_of_outer
 
 
@@ -31,7 +31,7 @@ class RNN(torch.autograd.Function):
         run("backward", "rnn", ctx.steps, weight=weight_hh, y=y, h0=h0, dy=dy.contiguous(), dh=dh, dgates=dgates)
         dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
         bias = dgates.sum(0)
-        return dx, dh[:, : h0.shape[1]], sum_of_outer(dgates, x), weight_gradient(dgates, y, h0, ctx.steps), bias, bias, None
+        return dx, dh[:, : h0.shape[1]], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias, None
 
 
 class LSTM(torch.autograd.Function):
@@ -58,7 +58,7 @@ class LSTM(torch.autograd.Function):
         )  # fmt: skip
         dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
         units, bias = h0.shape[1], dgates.sum(0)
-        return dx, dh[:, :units], dc[:, :units], sum_of_outer(dgates, x), weight_gradient(dgates, y, h0, ctx.steps), bias, bias, None
+        return dx, dh[:, :units], dc[:, :units], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias, None
 
 
 class GRU(torch.autograd.Function):
@@ -81,13 +81,11 @@ class GRU(torch.autograd.Function):
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, weight_ih, weight_hh, y, gates, hidden = ctx.saved_tensors
         units = h0.shape[1]
-        dgates, dhidden, dh = kept_or_copied(gates), kept_or_copied(hidden), carried(dhn)
+        dgates, dhidden, dh = kept_or_copied(gates), torch.empty_like(gates), carried(dhn)
         run(
             "backward", "gru", ctx.steps, weight=weight_hh, gates=gates, hidden=hidden, y=y, h0=h0, dy=dy.contiguous(), dh=dh,
             dgates=dgates, dhidden=dhidden,
         )  # fmt: skip
         dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
-        bias_ih = dgates.sum(0)
-        weight = torch.cat([weight_gradient(d, y, h0, ctx.steps) for d in (dgates[:, : 2 * units], dhidden)])
-        bias_hh = torch.cat((bias_ih[: 2 * units], dhidden.sum(0)))
-        return dx, dh[:, :units], sum_of_outer(dgates, x), weight, bias_ih, bias_hh, None
+        weights = sum_of_outer(dgates, x), sum_of_outer(dhidden, ctx.steps.before(y, h0))
+        return dx, dh[:, :units], *weights, dgates.sum(0), dhidden.sum(0), None

@@ -243,21 +243,23 @@ static TARGET void NAME(gru_forward)(const Layer *layer, long first, long last) 
     }
 }
 
-static TARGET void NAME(gru_slopes)(long n, long units, const Layer *layer, long at, const float *before, float *dh, float *dgates, float *dhidden) {
+static TARGET void NAME(gru_slopes)(long n, long units, const Layer *layer, long at, const float *before, float *dh) {
     const long wide = layer->wide;
     for (long row = 0; row < n; row++) {
         for (long u = 0; u < units; u += LANES) {
-            const long left = units - u, here = (at + row) * units + u;
-            const float *from = layer->gates + (at + row) * 3 * units + u;
-            float *to = dgates + row * 3 * units + u;
+            const long left = units - u, here = (at + row) * units + u, gates = (at + row) * 3 * units + u;
+            const float *from = layer->gates + gates;
             const VEC r = NAME(load)(from, left), z = NAME(load)(from + units, left), new = NAME(load)(from + 2 * units, left);
             const VEC eh = NAME(load)(dh + row * wide + u, left) + NAME(load)(layer->dy + here, left);
             const VEC en = eh * (1.0f - z) * (1.0f - new * new);
-            const VEC hidden = NAME(load)(layer->hidden + here, left);
-            NAME(store)(to, en * hidden * r * (1.0f - r), left);
-            NAME(store)(to + units, eh * (NAME(load)(before + row * units + u, left) - new) * z * (1.0f - z), left);
-            NAME(store)(to + 2 * units, en, left);
-            NAME(store)(dhidden + row * units + u, en * r, left);
+            const VEC er = en * NAME(load)(layer->hidden + here, left) * r * (1.0f - r);
+            const VEC ez = eh * (NAME(load)(before + row * units + u, left) - new) * z * (1.0f - z);
+            NAME(store)(layer->dgates + gates, er, left);
+            NAME(store)(layer->dgates + gates + units, ez, left);
+            NAME(store)(layer->dgates + gates + 2 * units, en, left);
+            NAME(store)(layer->dhidden + gates, er, left);
+            NAME(store)(layer->dhidden + gates + units, ez, left);
+            NAME(store)(layer->dhidden + gates + 2 * units, en * r, left);
             NAME(store)(dh + row * wide + u, eh * z, left);
         }
     }
@@ -265,7 +267,6 @@ static TARGET void NAME(gru_slopes)(long n, long units, const Layer *layer, long
 
 static TARGET void NAME(gru_backward)(const Layer *layer, long first, long last) {
     const long units = layer->units, wide = layer->wide;
-    const float *packed_n = layer->packed + layer->second;
     float *dh = layer->dh + first * wide;
     long start = total(layer);
     for (long t = layer->steps - 1; t >= 0; t--) {
@@ -273,10 +274,8 @@ static TARGET void NAME(gru_backward)(const Layer *layer, long first, long last)
         const long n = active(layer, t, first, last), at = start + first;
         if (n <= 0) continue;
         const float *before = t ? layer->y + (start - layer->rows[t - 1] + first) * units : layer->h0 + first * units;
-        float *dgates = layer->dgates + at * 3 * units, *dhidden = layer->dhidden + at * units;
-        NAME(gru_slopes)(n, units, layer, at, before, dh, dgates, dhidden);
-        NAME(product)(n, 2 * units, wide, dgates, 3 * units, layer->packed, dh, wide);
-        NAME(product)(n, units, wide, dhidden, units, packed_n, dh, wide);
+        NAME(gru_slopes)(n, units, layer, at, before, dh);
+        NAME(product)(n, 3 * units, wide, layer->dhidden + at * 3 * units, 3 * units, layer->packed, dh, wide);
     }
 }
 

@@ -3,9 +3,12 @@
 import contextlib
 import ctypes
 import functools
+import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
+
+import torch
 
 from seqwise.core.errors import UserError, did_you_mean
 
@@ -34,9 +37,22 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
     library.seqwise_set.restype = ctypes.c_char_p
     library.seqwise_set.argtypes = [ctypes.c_long]
     library.seqwise_wide.argtypes = [ctypes.c_long, ctypes.c_long]
+    library.seqwise_pool.argtypes = [ctypes.c_void_p]
+    library.seqwise_pool(_pool())
+    os.register_at_fork(after_in_child=lambda: library.seqwise_pool(None))
     for loop in (library.seqwise_forward, library.seqwise_backward):
         loop.argtypes = [ctypes.c_void_p, ctypes.c_long]
     return library, ""
+
+
+def _pool() -> int | None:
+    """The address of ``GOMP_parallel`` in the libgomp that torch has loaded. It is of no use in a forked process: its threads are gone."""
+    home = str(Path(torch.__file__).parent)
+    try:
+        files = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgomp" in line}
+        return next(ctypes.cast(ctypes.CDLL(file).GOMP_parallel, ctypes.c_void_p).value for file in files if file.startswith(home))
+    except (OSError, AttributeError, StopIteration):
+        return None
 
 
 @functools.cache

@@ -17,6 +17,7 @@
 #endif
 
 #define VERSION 1
+#define MOST_PARTS 64
 
 enum { RNN, GRU, LSTM };
 
@@ -32,9 +33,9 @@ typedef struct {
     float *hn, *cn;          /* (batch, units), each row's state after its last step */
     const float *dy;         /* (N, units) */
     float *dh, *dc;          /* (batch, wide): gradients of hn and cn, of h0 and c0 at the end */
-    float *dgates, *dhidden; /* (N, G units); GRU: (N, units) */
+    float *dgates, *dhidden; /* (N, G units); GRU: of the sums of W_ih x + b_ih, and of W_hh h + b_hh */
     const float *packed;     /* W_hh in panels of `width` columns, filled by run */
-    long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin */
+    long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin on the way forward */
 } Layer;
 
 typedef void (*Loop)(const Layer *, long first, long last);
@@ -148,54 +149,65 @@ static float *pack_weight(Layer *layer, int backward, long width) {
     const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width) * 4;
     float *packed;
     if (posix_memalign((void **)&packed, 64, sizeof(float) * most)) return 0;
-    const long together = layer->cell == GRU ? 2 * units : rows;
+    const long together = layer->cell == GRU && !backward ? 2 * units : rows;
     float *end = pack(layer->weight, together, units, !backward, width, packed);
     layer->second = end - packed;
-    if (layer->cell == GRU) pack(layer->weight + together * units, units, units, !backward, width, end);
+    if (together < rows) pack(layer->weight + together * units, units, units, !backward, width, end);
     return packed;
 }
 
+/* Parts of the rows, which any number of threads take one after the other. */
 typedef struct {
     const Layer *layer;
     Loop loop;
-    long first, last;
-} Part;
+    long count, next;
+    long first[MOST_PARTS + 1];
+} Parts;
 
-static void *run_part(void *given) {
-    const Part *part = given;
+static void *take_parts(void *given) {
+    Parts *parts = given;
 #ifdef X86
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | 0x8040); /* denormals are zero: they are a hundred times as slow, and mean nothing here */
 #endif
-    part->loop(part->layer, part->first, part->last);
+    for (long i; (i = __atomic_fetch_add(&parts->next, 1, __ATOMIC_RELAXED)) < parts->count;)
+        parts->loop(parts->layer, parts->first[i], parts->first[i + 1]);
 #ifdef X86
     _mm_setcsr(before);
 #endif
     return 0;
 }
 
-/* Each thread takes rows with about the same number of steps, and walks through them without waiting for another. */
+/* The pool of threads that torch keeps, libgomp's GOMP_parallel, where there is one. Threads of our own would compete for the cores with
+   those of the pool, which wait for their next work without sleeping. */
+static void (*pool)(void (*)(void *), void *, unsigned, unsigned);
+void seqwise_pool(void *gomp_parallel) { pool = (void (*)(void (*)(void *), void *, unsigned, unsigned))gomp_parallel; }
+
+static void take_in_pool(void *parts) { take_parts(parts); }
+
+static void run_together(Parts *parts) {
+    pthread_t handles[MOST_PARTS];
+    long begun = 1;
+    if (pool && parts->count > 1) {
+        pool(take_in_pool, parts, parts->count, 0);
+        return;
+    }
+    while (begun < parts->count && !pthread_create(&handles[begun], 0, take_parts, parts)) begun++;
+    take_parts(parts);
+    for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
+}
+
+/* Rows are cut where about the same number of steps is on either side; no part waits for another. */
 static void run_parts(const Layer *layer, Loop loop) {
-    enum { MOST = 64 };
-    const long threads = least(least(layer->threads, layer->batch), MOST), all = total(layer);
-    Part parts[MOST];
-    pthread_t handles[MOST];
-    long count = 0, first = 0, done = 0;
-    for (long row = 0, steps = layer->steps; row < layer->batch; row++) {
+    const long threads = least(least(layer->threads, layer->batch), MOST_PARTS), all = total(layer);
+    Parts parts = {layer, loop, 0, 0, {0}};
+    for (long row = 0, steps = layer->steps, done = 0; row < layer->batch; row++) {
         while (steps > 0 && layer->rows[steps - 1] <= row) steps--;
         done += steps;
-        if (done * threads >= (count + 1) * all || row + 1 == layer->batch) {
-            parts[count++] = (Part){layer, loop, first, row + 1};
-            first = row + 1;
-            if (count == threads) parts[count - 1].last = first = layer->batch;
-            if (first == layer->batch) break;
-        }
+        if (row + 1 == layer->batch || (parts.count + 1 < threads && done * threads >= (parts.count + 1) * all))
+            parts.first[++parts.count] = row + 1;
     }
-    long begun = 1;
-    while (begun < count && !pthread_create(&handles[begun], 0, run_part, &parts[begun])) begun++;
-    if (count) run_part(&parts[0]);
-    for (long i = begun; i < count; i++) run_part(&parts[i]);
-    for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
+    run_together(&parts);
 }
 
 static int run(Layer *layer, long set, int backward) {

@@ -46,13 +46,18 @@ class Steps:
         """Whether all rows are equally long."""
         return int(self.rows[-1]) == self.batch
 
-    def before(self, y: Tensor) -> Tensor:
-        """Of every step but the first ones, what ``y`` (N, H) holds of the step before it."""
+    def before(self, y: Tensor, h0: Tensor, out: Tensor | None = None) -> Tensor:
+        """The state before every step, (N, H), from the states after them and the first ones (B, H)."""
         batch, count = self.batch, len(y)
-        if self.dense:
-            return y[: count - batch]
-        behind = torch.repeat_interleave(self.rows[:-1], self.rows[1:])
-        return y.index_select(0, torch.arange(batch, count) - behind)
+        out = torch.empty_like(y) if out is None else out
+        out[:batch] = h0[:batch]
+        out[batch:] = y[: count - batch] if self.dense else y.index_select(0, self._behind)
+        return out
+
+    @functools.cached_property
+    def _behind(self) -> Tensor:
+        """Of every step but the first ones, the place of the step before it."""
+        return torch.arange(self.batch, int(self.rows.sum())) - torch.repeat_interleave(self.rows[:-1], self.rows[1:])
 
     def reverse(self, x: Tensor) -> Tensor:
         """Each row of (N, D) from its last step to its first."""
@@ -108,7 +113,11 @@ def kept_or_copied(saved: Tensor) -> Tensor:
     return torch.empty_like(saved) if torch._C._autograd._get_current_graph_task_keep_graph() else saved
 
 
-def weight_gradient(dgates: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> Tensor:
-    """Of W_hh: the sum over all steps of dgates (N, G) times the state before (N, H)."""
-    first = dgates[: steps.batch].T @ h0[: steps.batch]
-    return first if len(steps.rows) == 1 else first.add_(sum_of_outer(dgates[steps.batch :], steps.before(y)))
+def weight_gradients(dgates: Tensor, x: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
+    """Of W_ih and W_hh: the sums over all steps of dgates (N, G) times the input (N, D), and times the state before (N, H)."""
+    width = x.shape[1]
+    read = x.new_empty(len(x), width + y.shape[1])
+    read[:, :width] = x
+    steps.before(y, h0, out=read[:, width:])
+    both = sum_of_outer(dgates, read)
+    return both[:, :width], both[:, width:]

@@ -9,7 +9,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from seqwise.core.config import Config
 from seqwise.models.config import SeqwiseConfig
 from seqwise.models.positions import rotary_angles, rotate
-from seqwise.models.projection import BranchOutput
+from seqwise.models.projection import BranchOutput, Linear
 
 State = tuple[Tensor, ...]
 
@@ -41,9 +41,9 @@ class Attention(nn.Module):
     def __init__(self, config: AttentionConfig):
         super().__init__()
         self.config = config
-        self.q_proj = nn.Linear(config.input_size, config.hidden_size, bias=False)
-        self.k_proj = nn.Linear(config.input_size, config.hidden_size, bias=False)
-        self.v_proj = nn.Linear(config.input_size, config.hidden_size, bias=False)
+        self.q_proj = Linear(config.input_size, config.hidden_size, bias=False)
+        self.k_proj = Linear(config.input_size, config.hidden_size, bias=False)
+        self.v_proj = Linear(config.input_size, config.hidden_size, bias=False)
         self.o_proj = BranchOutput(config.hidden_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor, state: State | None, mask: Tensor | None, carry: bool = False) -> tuple[Tensor, State | None]:
