@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calibration import aa_bank, aa_end_to_end, shuffled
 from decoding import decoding
+from decoding_layers import decoding_layers
 from depth import depth
 from end_to_end import end_to_end
 from figures import Bench, Findings, Skipped, print_figures, read_record, write_record
@@ -44,6 +45,7 @@ STEPS: dict[str, Step] = {
     "end-to-end": end_to_end,
     "startup": startup,
     "decoding": decoding,
+    "decoding-layers": decoding_layers,
     "pipeline": pipeline,
     "shuffled": shuffled,
     "kill": kill,

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from seqwise.kernels import chosen
 from seqwise.kernels.c import autograd
 from seqwise.kernels.c.loops import Steps
+from seqwise.kernels.c.torch_modules import decode
 
 State = tuple[Tensor, ...]
 
@@ -28,6 +29,9 @@ class OnLoops:
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """As in ``torch.nn``, with gradients of first order only where the loops in C run."""
         packed = isinstance(input, PackedSequence)
+        at_once = decode(self, input, hx)
+        if at_once is not None:
+            return at_once
         if not self._runs_in_c(input.data if packed else input, hx, packed):
             return super().forward(input, hx)
         return self._packed(input, hx) if packed else self._padded(input, hx)

@@ -78,6 +78,11 @@ def backend(name: str) -> Iterator[None]:
         _backend.reset(token)
 
 
+def named() -> str:
+    """What :func:`backend` was given, or ``"auto"``."""
+    return _backend.get()
+
+
 def fastest(recurrence: str, x: Tensor) -> str:
     """The implementation that is used unless one is named."""
     if in_c(x):
@@ -90,7 +95,7 @@ def fastest(recurrence: str, x: Tensor) -> str:
 
 def in_c(x: Tensor) -> bool:
     """Whether the loops in C are there, and may run on ``x`` as things stand."""
-    plain = type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" and x.dtype is torch.float32
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
     return plain and available() and not (torch.is_autocast_enabled("cpu") or _recorded())
 
 

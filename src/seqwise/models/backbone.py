@@ -11,6 +11,7 @@ from transformers.utils import can_return_tuple
 from seqwise.core.errors import UserError
 from seqwise.models.block import BLOCKS
 from seqwise.models.config import SeqwiseConfig
+from seqwise.models.decoding import decode
 from seqwise.models.dropout import Dropout, TokenDropout
 from seqwise.models.features import FeatureProjection
 from seqwise.models.initialization import initialize
@@ -115,17 +116,24 @@ class SeqwiseModel(SeqwisePreTrainedModel):
         if source is not None and source.summary is not None:
             x = x + source.summary.unsqueeze(1)
         x = self.dropout(self.positions(x, self._positions(x, cache)))
-        hidden, states, read = [x], [], (source,) if source is not None and source.summary is None else ()
-        for layer, state in zip(self.layers, cache.states if cache else [None] * len(self.layers), strict=True):
-            x, state = self._run(layer, x, state, padding.mask, cache is not None, *read)
-            hidden.append(x)
-            states.append(state)
-        hidden[-1] = self.norm(x)
+        read = (source,) if source is not None and source.summary is None else ()
+        before = cache.states if cache else [None] * len(self.layers)
+        at_once = decode(self, x, before) if padding.mask is None and not read else None
+        hidden, states = at_once or self._layer_by_layer(x, before, padding.mask, cache is not None, *read)
+        hidden = [x, *hidden]
         if cache is not None:
             count = padding.lengths
             every = torch.full((x.shape[0],), x.shape[1], device=x.device)
             cache.advance(states, every if count is None else count, padding.columns)
         return hidden, padding
+
+    def _layer_by_layer(self, x: Tensor, before: list[tuple | None], *arguments) -> tuple[list[Tensor], list[tuple | None]]:
+        hidden, states = [], []
+        for layer, state in zip(self.layers, before, strict=True):
+            x, state = self._run(layer, x, state, *arguments)
+            hidden.append(x)
+            states.append(state)
+        return [*hidden[:-1], self.norm(x)], states
 
     def _projected(self, given: Tensor, *, embed: bool) -> Tensor:
         if self.config.num_input_channels is not None:

@@ -14,6 +14,7 @@ from seqwise.core.errors import UserError, did_you_mean
 
 VERSION = 1
 """Of what ``loops.c`` and its callers agree on."""
+DECODE = [*([ctypes.c_void_p] + [ctypes.c_long] * 3), *([ctypes.c_void_p] * 4), ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 HERE = Path(__file__).parent
 _chosen: ContextVar[str | None] = ContextVar("seqwise_instruction_set", default=None)
 
@@ -28,6 +29,7 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
         library = ctypes.CDLL(str(files[0]))
         library.seqwise_version.restype = library.seqwise_wide.restype = ctypes.c_long
         loops = (library.seqwise_forward, library.seqwise_backward, library.seqwise_scan_forward, library.seqwise_scan_backward)
+        library.seqwise_decode.argtypes = DECODE
         found = library.seqwise_version()
     except (OSError, AttributeError) as error:
         return None, f"{files[0].name} cannot be used ({error}): install the package again"

@@ -94,11 +94,14 @@ static long length_of(const Scan *scan, long row) { return scan->lengths ? scan-
 static uintptr_t address(View view, long row, long t) { return (uintptr_t)view.start + sizeof(float) * (row * view.row + t * view.step); }
 static long steps_ahead(const Scan *scan) { return 1 + 1024 / scan->units; }
 
+#include "stack.h"
+
 #define LANES 4
 #define TALL 6
 #define TARGET
 #define NAME(x) x##_generic
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -112,6 +115,7 @@ static long steps_ahead(const Scan *scan) { return 1 + 1024 / scan->units; }
 #define SMALLER _mm256_min_ps
 #define NAME(x) x##_avx2
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -126,6 +130,7 @@ static long steps_ahead(const Scan *scan) { return 1 + 1024 / scan->units; }
 #define SMALLER _mm512_min_ps
 #define NAME(x) x##_avx512
 #include "lanes.h"
+#include "decode.h"
 #undef LANES
 #undef TALL
 #undef TARGET
@@ -303,3 +308,29 @@ static void run_strips(const Scan *scan, Strip strip) {
 
 void seqwise_scan_forward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_forward[scan->kind]); }
 void seqwise_scan_backward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_backward[scan->kind]); }
+
+static const Decode DECODE[] = {
+#ifdef X86
+    decode_avx512,
+    decode_avx2,
+#endif
+    decode_generic,
+};
+
+/* 0, or 1 where there is no memory to work in. See stack.h. */
+int seqwise_decode(const Stack *stack, long set, long steps, long rows, const float *x, const float *h0, const float *c0, float *y,
+                   long apart, float *hn, float *cn) {
+    float *work = malloc(sizeof(float) * work_of(stack, steps, rows));
+    if (!work) return 1;
+    const Call call = {steps, rows, x, h0, c0, y, apart, hn, cn, work};
+#ifdef X86
+    const unsigned denormals = _mm_getcsr();
+    _mm_setcsr(denormals | 0x8040);
+#endif
+    DECODE[set](stack, &call);
+#ifdef X86
+    _mm_setcsr(denormals);
+#endif
+    free(work);
+    return 0;
+}
