@@ -84,10 +84,14 @@ def _figures(rows: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any]) -> 
 
 
 def gain(result: dict[str, Any], name: str) -> dict[str, Any]:
-    """Scores of a model from scratch and fine-tuned, and their difference with its 95 % interval over replicates and test units."""
+    """Scores of a model from scratch and fine-tuned, and their difference with its 95 % interval over replicates and test units.
+
+    None where a model failed.
+    """
     metric = result["protocol"]["metric"]
     scores = {model["name"]: model["scores"].get(metric) for model in result["models"]}
-    pair = next(pair for pair in result["pairwise"] if {pair["a"], pair["b"]} == {name, f"{name}-scratch"})
+    pairs = [pair for pair in result["pairwise"] if {pair["a"], pair["b"]} == {name, f"{name}-scratch"}]
+    pair = pairs[0] if pairs else {"a": name, "difference": None, "ci95": None}
     sign = 1 if pair["a"] == name else -1
     ends = pair["ci95"] and sorted(sign * end for end in pair["ci95"])
     return {

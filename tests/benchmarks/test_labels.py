@@ -34,6 +34,13 @@ def test_a_gain_is_what_fine_tuning_is_ahead_by(labels, first, second):
     assert found["ci95"] == pytest.approx((0.05, 0.2))
 
 
+def test_a_model_that_failed_has_no_gain(labels):
+    models = [{"name": "rnn-tiny", "scores": {}}, {"name": "rnn-tiny-scratch", "scores": {"accuracy": {"mean": 0.5}}}]
+    found = labels.gain({"protocol": {"metric": "accuracy"}, "models": models, "pairwise": []}, "rnn-tiny")
+    assert found["gain"] is None
+    assert labels.table({"trec": [{"labels": 100, "family": "rnn"} | found]}).endswith("| failed |\n")
+
+
 def test_without_records_nothing_is_shown(labels):
     assert "no data set" in labels.table({}).lower()
     assert "|" not in labels.table({})
