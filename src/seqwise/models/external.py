@@ -185,12 +185,16 @@ def reads_tokens(config: Any) -> bool:
 
 
 def _check_vocabulary(source: str, model: Any, tokenizer: Any) -> None:
-    """Raises :class:`UserError` for tokens that the model has no embedding of."""
-    rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > rows:
+    """Raises :class:`UserError` for tokens without an embedding, and for one of our models where entries are left that it was trained with.
+
+    Others may have more rows than entries: many round them up.
+    """
+    rows, entries = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    ours = model.config.model_type == "seqwise"
+    if entries > rows or (ours and entries < rows):
         raise UserError(
-            f"the tokenizer of {source} has {len(tokenizer):,} entries, the model's embedding {rows:,}",
-            expected="no more entries than the embedding has rows",
+            f"the tokenizer of {source} has {entries:,} entries, the model's embedding {rows:,}",
+            expected="as many as the embedding has rows" if ours else "no more entries than the embedding has rows",
             fix="the tokenizer that the model was trained with, or model.resize_token_embeddings(len(tokenizer))",
         )
 
