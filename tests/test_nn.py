@@ -149,3 +149,45 @@ def test_no_rows(name):
     ours, theirs = pair(name, {"input_size": 3, "hidden_size": 4})
     x = torch.zeros(5, 0, 3)
     torch.testing.assert_close(flat(*ours(x)), flat(*theirs(x)))
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("name", LAYERS)
+def test_weights_that_something_else_makes(name, grad):
+    class Negative(torch.nn.Module):
+        def forward(self, weight):
+            return -weight
+
+    ours, theirs = pair(name, {"input_size": 3, "hidden_size": 4})
+    x = torch.randn(3, 2, 3)
+    with torch.set_grad_enabled(grad):
+        ours(x)
+        for layer in (ours, theirs):
+            torch.nn.utils.parametrize.register_parametrization(layer, "weight_hh_l0", Negative())
+        torch.testing.assert_close(flat(*ours(x)), flat(*theirs(x)))
+        given = {key: torch.randn_like(value) for key, value in ours.named_parameters()}
+        found = [flat(*torch.func.functional_call(layer, given, (x,))) for layer in (ours, theirs)]
+        torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_named_backend_in_other_numbers_is_refused(name):
+    layer = getattr(seqwise.nn, name)(3, 4).double()
+    with backend("c"), pytest.raises(seqwise.UserError, match="float32 on a CPU"):
+        layer(torch.randn(5, 2, 3).double())
+
+
+def test_states_in_a_list():
+    ours, theirs = pair("LSTM", {"input_size": 3, "hidden_size": 4})
+    x, hx = torch.randn(5, 2, 3), list(states(ours, 2))
+    torch.testing.assert_close(flat(*ours(x, hx)), flat(*theirs(x, hx)))
+    with torch.no_grad():
+        torch.testing.assert_close(flat(*ours(x, hx)), flat(*theirs(x, hx)))
+
+
+def test_inside_another_default_device():
+    layer = seqwise.nn.LSTM(3, 4)
+    x = torch.randn(5, 2, 3)
+    expected = layer(x)[0]
+    with torch.device("meta"):
+        assert torch.equal(layer(x, (torch.zeros(1, 2, 4, device="cpu"),) * 2)[0], expected)

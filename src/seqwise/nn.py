@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from seqwise.kernels import chosen
 from seqwise.kernels.c import autograd
+from seqwise.kernels.c.kernels import require_float32
 from seqwise.kernels.c.loops import Steps
 from seqwise.kernels.c.torch_modules import decode
 
@@ -29,6 +30,7 @@ class OnLoops:
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """As in ``torch.nn``, with gradients of first order only where the loops in C run."""
         packed = isinstance(input, PackedSequence)
+        hx = tuple(hx) if isinstance(hx, list) else hx
         at_once = decode(self, input, hx)
         if at_once is not None:
             return at_once
@@ -54,7 +56,7 @@ class OnLoops:
         length, batch, _ = x.shape
         hx = self._zeros(x, batch) if hx is None else hx
         self.check_forward_args(input, hx, None)
-        y, final = self._stack(x.reshape(length * batch, -1), Steps(torch.full((length,), batch)), hx)
+        y, final = self._stack(x.reshape(length * batch, -1), Steps(torch.full((length,), batch, device="cpu")), hx)
         y = y.view(length, batch, -1)
         return y.transpose(0, 1) if self.batch_first else y, final
 
@@ -88,6 +90,7 @@ class OnLoops:
         weights = [getattr(self, name + suffix) for name in ("weight_ih", "weight_hh")]
         zero = weights[0].new_zeros(len(weights[0]))
         biases = [getattr(self, name + suffix) if self.bias else zero for name in ("bias_ih", "bias_hh")]
+        require_float32(x, *state, *weights, *biases)
         return self.function.apply(x, *(s.contiguous() for s in state), *(w.contiguous() for w in (*weights, *biases)), steps)
 
 

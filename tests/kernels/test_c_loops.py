@@ -231,11 +231,39 @@ def test_a_graph_that_is_kept_gives_the_same_gradients_again(recurrence):
 
 
 @pytest.mark.parametrize("recurrence", CELLS)
-def test_gradients_of_second_order_are_refused(recurrence):
+@pytest.mark.parametrize("loss", [torch.Tensor.mean, lambda y: y.square().sum()], ids=["constant", "own"])
+def test_gradients_of_second_order_are_refused(recurrence, loss):
+    """Also where the incoming gradient has no history, for which torch's own check says nothing."""
     x, state, *weights = single(scaled(recurrence, 2, 3, 4, 5))
-    (dx,) = torch.autograd.grad(KERNELS[recurrence]["c"](x, state, *weights)[0].square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        dx.sum().backward()
+    y, _ = KERNELS[recurrence]["c"](x, state, *weights)
+    with pytest.raises(RuntimeError, match="no gradients of gradients"):
+        torch.autograd.grad(loss(y), x, create_graph=True)
+
+
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_wrong_shapes_and_numbers_reach_no_loop(recurrence):
+    x, state, *weights = single(scaled(recurrence, 5, 3, 4, 16))
+    narrow = [weights[0], weights[1][:, :4].contiguous(), *weights[2:]]
+    short = tuple(s[:1] for s in state)
+    for arguments in ((x, state, *narrow), (x, short, *weights)):
+        with pytest.raises(RuntimeError, match=r"loops in C expect|the state has|must match|size"):
+            KERNELS[recurrence]["c"](*arguments)
+    with pytest.raises(UserError, match="float32 on a CPU"):
+        KERNELS[recurrence]["c"](x, state, weights[0], weights[1].double(), *weights[2:])
+
+
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_no_two_gradients_share_memory(recurrence):
+    x, state, *weights = single(scaled(recurrence, 2, 3, 4, 5))
+    found = torch.autograd.grad(KERNELS[recurrence]["c"](x, state, *weights)[0].sum(), [x, *weights])
+    assert len({g.data_ptr() for g in found}) == len(found)
+
+
+def test_a_recorder_of_operations_sees_those_of_torch():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False):
+        assert fastest("gru", torch.zeros(2, 20, 1)) != "c"
 
 
 @pytest.mark.parametrize("recurrence", CELLS)

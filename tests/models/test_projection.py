@@ -76,3 +76,9 @@ def test_long_sums_of_outer_products_in_blocks(onednn, monkeypatch):
     long = products.sum_of_outer(left[:0], right[:0])
     assert long.shape == (5, 7)
     assert not long.any()
+
+
+def test_a_wrong_width_is_torchs_error(onednn):
+    for shape in ((34, 16), (17, 17, 1)):
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            pair(True)[0](torch.randn(shape))

@@ -12,7 +12,8 @@ class Linear(nn.Linear):
     """:class:`torch.nn.Linear`, on oneDNN where that is the faster library."""
 
     def forward(self, input: Tensor) -> Tensor:
-        rows = input.numel() // max(1, self.in_features)
+        fits = input.dim() > 0 and input.shape[-1] == self.in_features > 0
+        rows = input.numel() // self.in_features if fits else 0
         if not (onednn_pays(rows * self.weight.numel()) and in_c(input) and in_c(self.weight)):
             return super().forward(input)
         y = Product.apply(input.reshape(rows, self.in_features), self.weight, self.bias)

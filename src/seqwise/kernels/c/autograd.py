@@ -6,10 +6,11 @@ The formulas of the way back are derived in the README beside each reference.
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from seqwise.kernels.c.loops import Steps, carried, kept_or_copied, run, weight_gradients
 from seqwise.kernels.c.products import linear, sum_of_outer
+from seqwise.kernels.first_order import first_order_only
 
 
 class RNN(torch.autograd.Function):
@@ -24,14 +25,14 @@ class RNN(torch.autograd.Function):
         return y, hn
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, weight_ih, weight_hh, y = ctx.saved_tensors
         dgates, dh = torch.empty_like(y), carried(dhn)
         run("backward", "rnn", ctx.steps, weight=weight_hh, y=y, h0=h0, dy=dy.contiguous(), dh=dh, dgates=dgates)
         dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
         bias = dgates.sum(0)
-        return dx, dh[:, : h0.shape[1]], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias, None
+        return dx, dh[:, : h0.shape[1]], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias.clone(), None
 
 
 class LSTM(torch.autograd.Function):
@@ -49,7 +50,7 @@ class LSTM(torch.autograd.Function):
         return y, hn, cn
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor, dcn: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, c0, weight_ih, weight_hh, y, c, gates = ctx.saved_tensors
         dgates, dh, dc = kept_or_copied(gates), carried(dhn), carried(dcn)
@@ -58,7 +59,7 @@ class LSTM(torch.autograd.Function):
         )  # fmt: skip
         dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
         units, bias = h0.shape[1], dgates.sum(0)
-        return dx, dh[:, :units], dc[:, :units], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias, None
+        return dx, dh[:, :units], dc[:, :units], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias.clone(), None
 
 
 class GRU(torch.autograd.Function):
@@ -77,7 +78,7 @@ class GRU(torch.autograd.Function):
         return y, hn
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, weight_ih, weight_hh, y, gates, hidden = ctx.saved_tensors
         units = h0.shape[1]

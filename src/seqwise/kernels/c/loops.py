@@ -14,6 +14,7 @@ from seqwise.kernels.c.library import library
 from seqwise.kernels.c.products import sum_of_outer
 
 CELLS = {"rnn": 0, "gru": 1, "lstm": 2}
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 NUMBERS = ("cell", "steps", "batch", "units", "threads")
@@ -57,7 +58,7 @@ class Steps:
     @functools.cached_property
     def _behind(self) -> Tensor:
         """Of every step but the first ones, the place of the step before it."""
-        return torch.arange(self.batch, int(self.rows.sum())) - torch.repeat_interleave(self.rows[:-1], self.rows[1:])
+        return torch.arange(self.batch, int(self.rows.sum()), device="cpu") - torch.repeat_interleave(self.rows[:-1], self.rows[1:])
 
     def reverse(self, x: Tensor) -> Tensor:
         """Each row of (N, D) from its last step to its first."""
@@ -68,8 +69,8 @@ class Steps:
     @functools.cached_property
     def _mirrored(self) -> Tensor:
         starts = self.rows.cumsum(0) - self.rows
-        time = torch.repeat_interleave(torch.arange(len(self.rows)), self.rows)
-        row = torch.arange(len(time)) - starts[time]
+        time = torch.repeat_interleave(torch.arange(len(self.rows), device="cpu"), self.rows)
+        row = torch.arange(len(time), device="cpu") - starts[time]
         lengths = torch.bincount(row)
         return starts[lengths[row] - 1 - time] + row
 
@@ -77,10 +78,11 @@ class Steps:
 def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:
     """One loop, ``"forward"`` or ``"backward"``; the tensors are contiguous, and named as in ``loops.c``.
 
-    Raises ``MemoryError`` where there is none for a copy of the weights.
+    Raises ``MemoryError`` where there is none for a copy of the weights, and ``RuntimeError`` for a tensor of another shape or kind.
     """
     found, place = library()
-    batch, units = tensors["h0"].shape if "h0" in tensors else (steps.batch, tensors["weight"].shape[1])
+    batch, units = tensors["h0"].shape
+    require_shapes(tensors, shapes_of(cell, steps, batch, units, found.seqwise_wide(units, place)))
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items()}
     layer = Layer(
         cell=CELLS[cell], steps=len(steps.rows), batch=batch, units=units, threads=threads_for(tensors["weight"], steps),
@@ -88,6 +90,23 @@ def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:
     )  # fmt: skip
     if getattr(found, f"seqwise_{direction}")(ctypes.byref(layer), place):
         raise MemoryError(f"no memory for a copy of the weights of {units} units")
+
+
+def shapes_of(cell: str, steps: Steps, batch: int, units: int, wide: int) -> dict[str, tuple[int, ...]]:
+    """What the loops take their tensors to be: they do not look."""
+    if batch < steps.batch:
+        raise RuntimeError(f"the state has {batch} rows, the input {steps.batch}")
+    count, gates = int(steps.rows.sum()), GATES[cell] * units
+    shapes = {"weight": (gates, units), "bias": (units,)}
+    shapes |= dict.fromkeys(("gates", "dgates", "dhidden"), (count, gates)) | dict.fromkeys(("hidden", "y", "c", "dy"), (count, units))
+    return shapes | dict.fromkeys(("h0", "c0", "hn", "cn"), (batch, units)) | dict.fromkeys(("dh", "dc"), (batch, wide))
+
+
+def require_shapes(tensors: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.shape != shapes[name] or tensor.dtype is not torch.float32 or not (tensor.is_cpu and tensor.is_contiguous()):
+            found = f"{tuple(tensor.shape)}, {tensor.dtype}, {tensor.device}, strides {tensor.stride()}"
+            raise RuntimeError(f"the loops in C expect {name} as contiguous float32 {shapes[name]} on a CPU, and got {found}")
 
 
 LEAST_WORK = 10_000_000

@@ -17,7 +17,7 @@ class Dense:
 
     @property
     def steps(self) -> Steps:
-        return Steps(torch.full((self.length,), self.batch))
+        return Steps(torch.full((self.length,), self.batch, device="cpu"))
 
     def pack(self, x: Tensor) -> Tensor:
         """(B, T, D) to (T B, D)."""
@@ -40,7 +40,7 @@ class Ragged:
     def __init__(self, lengths: Tensor, length: int):
         self.batch, self.length = len(lengths), length
         lengths, self.order = lengths.sort(descending=True, stable=True)
-        real = torch.arange(length).unsqueeze(1) < lengths
+        real = torch.arange(length, device="cpu").unsqueeze(1) < lengths
         self.steps = Steps(real.sum(1)[: int(lengths[0])])
         time, row = real.nonzero(as_tuple=True)
         self.places = self.order[row] * length + time

@@ -7,13 +7,14 @@ import ctypes
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from seqwise.kernels import State
 from seqwise.kernels.c.kernels import require_float32
 from seqwise.kernels.c.library import library
 from seqwise.kernels.c.loops import kept_or_copied
 from seqwise.kernels.c.products import linear, sum_of_outer
+from seqwise.kernels.first_order import first_order_only
 
 KINDS = {"scan": 0, "mingru": 1, "minlstm": 2}
 LEAST_WORK = 50_000
@@ -63,7 +64,7 @@ class LinearScan(torch.autograd.Function):
         return y, hn
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, b, h0, y = ctx.saved_tensors
         gradients, dh = (torch.empty_like(y), torch.empty_like(y)), dhn.clone(memory_format=torch.contiguous_format)
@@ -88,7 +89,7 @@ class Layer(torch.autograd.Function):
         return y, hn
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, weight, gates, y, lengths = ctx.saved_tensors
         units, dgates, dh = h0.shape[1], kept_or_copied(gates), dhn.clone(memory_format=torch.contiguous_format)
@@ -132,7 +133,11 @@ def run(
     """One scan, ``"forward"`` or ``"backward"``; the tensors are named as in ``loops.c``, and the states contiguous."""
     found, place = library()
     batch, steps, units = y.shape
-    require_float32(*inputs, y)
+    require_float32(*inputs, y, *states.values())
+    wanted = 3 if kind == "minlstm" else 2
+    if len(inputs) != wanted or any(x.shape != y.shape for x in inputs) or any(s.shape != (batch, units) for s in states.values()):
+        shapes = [tuple(x.shape) for x in (*inputs, *states.values())]
+        raise RuntimeError(f"{kind} expects {wanted} inputs of {tuple(y.shape)} and a state of {(batch, units)}, and got {shapes}")
     scan = Scan(kind=KINDS[kind], batch=batch, steps=steps, units=units, threads=threads_for(y), inputs=tuple(map(view, inputs)), y=view(y))
     scan.lengths = None if lengths is None else lengths.data_ptr()
     for name, state in states.items():

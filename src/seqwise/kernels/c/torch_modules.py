@@ -22,9 +22,10 @@ def decode(module: nn.RNNBase, x: Tensor, hx: Tensor | tuple[Tensor, Tensor] | N
     """
     if not possible(module, x) or (module.training and module.dropout):
         return None
+    module._update_flat_weights()
     stack = stack_of(module, module._flat_weights, lambda: _described(module))
     sizes = None if stack is None else _sizes(x.shape, module.batch_first, stack.layers, stack.width, stack.units)
-    states = hx if isinstance(hx, tuple) else () if hx is None else (hx,)
+    states = tuple(hx) if isinstance(hx, tuple | list) else () if hx is None else (hx,)
     if sizes is None or not _fit(states, sizes.state, stack):
         return None
     x = (x.transpose(0, 1) if sizes.turned else x).contiguous()

@@ -5,9 +5,10 @@ Time runs first inside (T, B, H). See README.md for the derivation.
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from seqwise.kernels import State
+from seqwise.kernels.first_order import first_order_only
 
 
 def gru(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
@@ -40,7 +41,7 @@ class BatchedGRU(torch.autograd.Function):
         return y.transpose(0, 1), h.clone()
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, grad_y: Tensor, grad_h: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, y, rz, n, hidden_n, weight_ih, weight_hh = ctx.saved_tensors
         length, batch, units = y.shape

@@ -4,7 +4,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
+
+from seqwise.kernels.first_order import first_order_only
 
 WIDE = 4096
 """Units of a batch, B H, from which on a single step keeps the processor busy: blocks would only read everything twice."""
@@ -24,7 +26,7 @@ class BlockedScan(torch.autograd.Function):
         return y, y[:, -1].clone()
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, grad_y: Tensor, grad_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, h, y = ctx.saved_tensors
         db = torch.empty_like(y)

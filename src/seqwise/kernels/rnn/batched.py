@@ -5,9 +5,10 @@ Time runs first inside (T, B, H). See README.md for the derivation.
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from seqwise.kernels import State
+from seqwise.kernels.first_order import first_order_only
 
 
 def rnn(x: Tensor, state: State, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> tuple[Tensor, State]:
@@ -31,7 +32,7 @@ class BatchedRNN(torch.autograd.Function):
         return y.transpose(0, 1), h.clone()
 
     @staticmethod
-    @once_differentiable
+    @first_order_only
     def backward(ctx: FunctionCtx, grad_y: Tensor, grad_h: Tensor) -> tuple[Tensor | None, ...]:
         x, h0, y, weight_ih, weight_hh = ctx.saved_tensors
         length, batch, units = y.shape
@@ -45,4 +46,4 @@ class BatchedRNN(torch.autograd.Function):
         before = torch.cat((h0.unsqueeze(0), y[:-1])).view(length * batch, units)
         dx = (gates @ weight_ih).view(length, batch, -1).transpose(0, 1) if ctx.needs_input_grad[0] else None
         bias = gates.sum(0)
-        return dx, dh, gates.T @ x, gates.T @ before, bias, bias
+        return dx, dh, gates.T @ x, gates.T @ before, bias, bias.clone()
