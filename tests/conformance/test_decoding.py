@@ -140,3 +140,21 @@ def test_a_compiled_or_exported_model_is_made_of_the_layers():
     model, ids = SeqwiseForCausalLM(config(["lstm"])).eval(), tokens(1, 1)
     exported = torch.export.export(model, (ids,), {"use_cache": False}).module()(ids, use_cache=False)
     torch.testing.assert_close(exported.logits, model(ids).logits)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@torch.no_grad()
+def test_a_forward_or_a_constant_that_somebody_replaced_is_used(late, at_once):
+    for change in (
+        lambda model: setattr(model.norm, "eps", 10.0),
+        lambda model: setattr(model.norm, "forward", lambda x: x * 100),
+        lambda model: setattr(model.layers[0].feed_forward, "forward", lambda x: x * 100),
+    ):
+        model = language_model(["gru", "lstm"], "modern", torch.float32).model
+        if late:
+            model(tokens(1, 3))
+        change(model)
+        found = model(tokens(1, 3)).last_hidden_state
+        assert not at_once[-1]
+        with backend("native"):
+            torch.testing.assert_close(found, model(tokens(1, 3)).last_hidden_state)

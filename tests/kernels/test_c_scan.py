@@ -228,9 +228,8 @@ def test_writing_into_the_output_spoils_no_gradient_silently(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_second_order_are_refused(kind):
     arguments = [x.requires_grad_() for x in draw(kind, 2, 4, 3, 3)]
-    gradients = torch.autograd.grad(fast(kind)(*arguments)[0].square().sum(), arguments, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        sum(gradient.sum() for gradient in gradients).backward()
+    with pytest.raises(RuntimeError, match="no gradients of gradients"):
+        torch.autograd.grad(fast(kind)(*arguments)[0].sum(), arguments, create_graph=True)
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -73,15 +73,19 @@ class _Parts:
         self.parameters = [module._parameters for module in modules]
         self.hooks = [table for module in modules for table in (module._forward_hooks, module._forward_pre_hooks)]
         self.hooks += [torch_module._global_forward_hooks, torch_module._global_forward_pre_hooks]
+        self.own = [vars(module) for module in modules]
+        self.norms = [module for module in modules if isinstance(module, nn.LayerNorm)]
         self.dropouts = [module for module in modules if isinstance(module, Dropout)]
         self.known = all(type(layer) in (ClassicBlock, ModernBlock) and _is_known(layer.mixer) for layer in model.layers)
 
     def unchanged(self) -> bool:
         return all(tuple(table.values()) == before for table, before in self.children)
 
-    def plain(self) -> bool:
+    def plain(self, epsilon: float) -> bool:
         """Whether they are recurrent, and calling them does nothing beside their arithmetic."""
-        return self.known and not any(self.hooks) and not any(dropout.training and dropout.p for dropout in self.dropouts)
+        replaced = any("forward" in own for own in self.own) or any(norm.eps != epsilon for norm in self.norms)
+        dropping = any(dropout.training and dropout.p for dropout in self.dropouts)
+        return self.known and not (replaced or dropping or any(self.hooks))
 
     def weights(self) -> list[Tensor]:
         return [weight for table in self.parameters for weight in table.values() if weight is not None]
@@ -94,13 +98,13 @@ def _stack(model: nn.Module) -> Stack | None:
     parts = _parts.get(model)
     if parts is None or not parts.unchanged():
         parts = _parts[model] = _Parts(model)
-    return stack_of(model, parts.weights(), lambda: _described(model)) if parts.plain() else None
+    return stack_of(model, parts.weights(), lambda: _described(model)) if parts.plain(model.config.norm_eps) else None
 
 
 def _described(model: nn.Module) -> Stack | None:
     layers = [_layer(block, model.config.norm_eps) for block in model.layers]
     last = type(model.norm) is not nn.Identity
-    if None in layers or any("forward" in module.__dict__ for module in model.layers.modules()):
+    if None in layers:
         return None
     if last and not _is_norm(model.norm, model.config.norm_eps):
         return None
