@@ -330,6 +330,8 @@ def test_automatic_falls_back(monkeypatch):
     with torch.autocast("cpu"):
         assert fastest("gru", x) != "c"
     torch.func.vmap(lambda row: [row, pytest.fail("C under vmap") if fastest("gru", row) == "c" else None][0])(x)
+    with torch.autograd.forward_ad.dual_level():
+        assert fastest("gru", x) != "c"
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert fastest("gru", x) != "c"
     monkeypatch.undo()

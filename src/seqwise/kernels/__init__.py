@@ -101,8 +101,9 @@ def in_c(x: Tensor) -> bool:
 
 def _recorded() -> bool:
     """Whether torch takes operations down, or transforms them: it does not see what C does."""
-    taken_down = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack()
-    return bool(taken_down) or torch._C._are_functorch_transforms_active()
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack():
+        return True
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
 
 
 def chosen(recurrence: str, x: Tensor) -> str:

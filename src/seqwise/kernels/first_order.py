@@ -16,7 +16,7 @@ def first_order_only(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def checked(ctx: Any, *gradients: Any) -> Any:
         if torch.is_grad_enabled():
-            raise RuntimeError("this kernel has no gradients of gradients: compute its outputs under seqwise.kernels.backend('native')")
+            raise RuntimeError("this kernel has no gradients of gradients: compute its outputs under seqwise.kernels.backend('reference')")
         return backward(ctx, *gradients)
 
     return checked

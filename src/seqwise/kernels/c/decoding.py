@@ -80,7 +80,7 @@ class Layer:
 
 
 class Stack:
-    """Where the weights of some layers lie, the last of which may be followed by a norm. They have to outlive it."""
+    """Where the weights of some layers lie, the last of which may be followed by a norm; it holds them, whatever becomes of the module."""
 
     @classmethod
     def of(cls, layers: Sequence[Layer], norm: Tensor | None = None, epsilon: float = 0.0) -> Self | None:
@@ -91,6 +91,7 @@ class Stack:
 
     def __init__(self, layers: Sequence[Layer], norm: Tensor | None = None, epsilon: float = 0.0):
         self.layers, self.units, self.width = len(layers), layers[0].units, layers[0].width
+        self._held = [weight.detach() for layer in layers for weight in layer.weights.values()] + ([] if norm is None else [norm.detach()])
         self.counts = [2 if layer.cell == "lstm" else 1 for layer in layers]
         self.states = max(self.counts)
         self._blocks = (_Block * len(layers))(*(layer.described() for layer in layers))
@@ -128,7 +129,9 @@ def possible(module: nn.Module, x: Tensor) -> bool:
 
     Where it is not, what was known of the module is forgotten: it may be on its way to another device, and its weights are to go.
     """
-    asked = torch.is_grad_enabled() or torch._C._len_torch_dispatch_stack() or named() not in (AUTOMATIC, "c")
+    if torch.compiler.is_compiling():
+        return False
+    asked = torch.is_grad_enabled() or named() not in (AUTOMATIC, "c")
     if asked or not in_c(x):
         _stacks.pop(module, None)
         return False

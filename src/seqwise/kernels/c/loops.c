@@ -185,7 +185,7 @@ static float *pack(const float *from, long rows, long columns, int transposed, l
 
 static float *pack_weight(Layer *layer, int backward, long width) {
     static const long GATES[] = {1, 3, 4};
-    const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width) * 4;
+    const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width);
     float *packed;
     if (posix_memalign((void **)&packed, 64, sizeof(float) * most)) return 0;
     const long together = layer->cell == GRU && !backward ? 2 * units : rows;
