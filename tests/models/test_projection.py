@@ -82,3 +82,17 @@ def test_a_wrong_width_is_torchs_error(onednn):
     for shape in ((34, 16), (17, 17, 1)):
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             pair(True)[0](torch.randn(shape))
+
+
+def test_the_faster_library_does_not_need_the_loops_in_c(monkeypatch):
+    import seqwise.kernels
+
+    if not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN")
+    asked = []
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: True)
+    monkeypatch.setattr(products, "LEAST", 1)
+    monkeypatch.setattr(seqwise.kernels, "available", lambda: False)
+    monkeypatch.setattr(projection, "linear", lambda *given: (asked.append(given), products.linear(*given))[1])
+    pair(True)[0](torch.randn(4, 17))
+    assert asked

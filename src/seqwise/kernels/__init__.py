@@ -95,8 +95,14 @@ def fastest(recurrence: str, x: Tensor) -> str:
 
 def in_c(x: Tensor) -> bool:
     """Whether the loops in C are there, and may run on ``x`` as things stand."""
-    plain = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
-    return plain and available() and not (torch.is_autocast_enabled("cpu") or _recorded())
+    return available() and is_plain(x)
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether ``x`` is float32 on a CPU, and nothing but numbers is wanted of what is done with it."""
+    usual = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
+    dense = usual and x.layout is torch.strided and not x.is_nested
+    return dense and not (torch.is_autocast_enabled("cpu") or _recorded())
 
 
 def _recorded() -> bool:
@@ -126,10 +132,11 @@ def recur(
         lengths: (B,), the real steps of each row, which come first; None where all are. What ``y`` is beyond them is undefined.
         final: whether the state after each row's last real step is wanted; else it may be any.
     """
-    run = kernel(recurrence, x)
+    name = chosen(recurrence, x)
+    run = KERNELS[recurrence][name]
     if lengths is None:
         return run(x, state, *weights)
-    if chosen(recurrence, x) == "c":
+    if name == "c":
         return run(x, state, *weights, lengths=lengths)
     return until_each_length(run, x, state, weights, lengths) if final else run(x, state, *weights)
 

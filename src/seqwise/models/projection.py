@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from seqwise.kernels import in_c
+from seqwise.kernels import is_plain
 from seqwise.kernels.c.products import linear, onednn_pays, sum_of_outer
 
 
@@ -14,7 +14,7 @@ class Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         fits = input.dim() > 0 and input.shape[-1] == self.in_features > 0
         rows = input.numel() // self.in_features if fits else 0
-        if not (onednn_pays(rows * self.weight.numel()) and in_c(input) and in_c(self.weight)):
+        if not (onednn_pays(rows * self.weight.numel()) and is_plain(input) and is_plain(self.weight)):
             return super().forward(input)
         y = Product.apply(input.reshape(rows, self.in_features), self.weight, self.bias)
         return y.view(*input.shape[:-1], self.out_features)

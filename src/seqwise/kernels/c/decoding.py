@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from seqwise.kernels import AUTOMATIC, in_c, named
+from seqwise.kernels.c import loops
 from seqwise.kernels.c.library import library
 
 MOST_ROWS = 16
 """Rows times steps up to which a call was faster than torch's operators for 64 to 2,048 units, on one thread and on two."""
-CELLS = {"rnn": 0, "gru": 1, "lstm": 2, "relu": 3}
-GATES = {"rnn": 1, "gru": 3, "lstm": 4, "relu": 1}
+CELLS = loops.CELLS | {"relu": 3}
+GATES = loops.GATES | {"relu": 1}
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 FEED_FORWARD = ("mixer_norm", "feed_forward_norm", "gate", "up", "down")
 

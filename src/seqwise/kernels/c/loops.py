@@ -43,6 +43,11 @@ class Steps:
         return int(self.rows[0])
 
     @functools.cached_property
+    def count(self) -> int:
+        """Real steps of all rows, N."""
+        return int(self.rows.sum())
+
+    @functools.cached_property
     def dense(self) -> bool:
         """Whether all rows are equally long."""
         return int(self.rows[-1]) == self.batch
@@ -58,7 +63,7 @@ class Steps:
     @functools.cached_property
     def _behind(self) -> Tensor:
         """Of every step but the first ones, the place of the step before it."""
-        return torch.arange(self.batch, int(self.rows.sum()), device="cpu") - torch.repeat_interleave(self.rows[:-1], self.rows[1:])
+        return torch.arange(self.batch, self.count, device="cpu") - torch.repeat_interleave(self.rows[:-1], self.rows[1:])
 
     def reverse(self, x: Tensor) -> Tensor:
         """Each row of (N, D) from its last step to its first."""
@@ -96,7 +101,7 @@ def shapes_of(cell: str, steps: Steps, batch: int, units: int, wide: int) -> dic
     """What the loops take their tensors to be: they do not look."""
     if batch < steps.batch:
         raise RuntimeError(f"the state has {batch} rows, the input {steps.batch}")
-    count, gates = int(steps.rows.sum()), GATES[cell] * units
+    count, gates = steps.count, GATES[cell] * units
     shapes = {"weight": (gates, units), "bias": (units,)}
     shapes |= dict.fromkeys(("gates", "dgates", "dhidden"), (count, gates)) | dict.fromkeys(("hidden", "y", "c", "dy"), (count, units))
     return shapes | dict.fromkeys(("h0", "c0", "hn", "cn"), (batch, units)) | dict.fromkeys(("dh", "dc"), (batch, wide))
@@ -114,7 +119,7 @@ LEAST_WORK = 10_000_000
 
 
 def threads_for(weight: Tensor, steps: Steps) -> int:
-    work = weight.numel() * int(steps.rows.sum())
+    work = weight.numel() * steps.count
     return max(1, min(torch.get_num_threads(), work // LEAST_WORK))
 
 

@@ -1,7 +1,7 @@
 """Matrix products over all steps at once, by the faster of torch's two libraries.
 
-MKL, behind ``torch.mm``, keeps to AVX2 on processors that are not Intel's; oneDNN uses AVX-512 wherever it is. On a Zen 5 core that is 110
-against 250 GFLOP/s (``python benchmarks/products.py``).
+MKL, behind ``torch.mm``, keeps to AVX2 on processors that are not Intel's; oneDNN uses AVX-512 wherever it is. What either reaches here
+stands in the record of ``benchmarks/recurrent.py``.
 """
 
 import functools
