@@ -1,8 +1,11 @@
 """The loops in C against the references in float64, with every instruction set of this processor."""
 
+import concurrent.futures
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -155,6 +158,46 @@ def test_the_number_of_threads_changes_no_bit(recurrence, lengths, monkeypatch, 
             assert all(torch.equal(a, b) for a, b in zip(got, first, strict=True))
 
 
+@pytest.mark.parametrize("lengths", [None, [3, 1, 0, 2]])
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_threads_that_share_the_units_change_no_bit(recurrence, lengths, monkeypatch):
+    """Few rows, and weights of more than a megabyte."""
+    arguments, found = single(scaled(recurrence, 4, 3, 5, 530)), []
+    given = {} if lengths is None else {"lengths": torch.tensor(lengths)}
+    for threads in (1, 2, 3, 40):
+        monkeypatch.setattr(loops, "threads_for", lambda weight, steps, threads=threads: threads)
+        found.append(values_and_gradients(lambda *a: KERNELS[recurrence]["c"](*a, **given), *arguments))
+    for other in found[1:]:
+        for got, first in zip(other, found[0], strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(got, first, strict=True))
+
+
+def test_several_teams_at_once(monkeypatch):
+    monkeypatch.setattr(loops, "threads_for", lambda weight, steps: 3)
+    arguments = [single(scaled("gru", 1, 40, 5, 64 + place)) for place in range(4)]
+    expected = [KERNELS["gru"]["c"](*one)[0] for one in arguments]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            found = list(pool.map(lambda one: KERNELS["gru"]["c"](*one)[0], arguments))
+            assert all(torch.equal(y, other) for y, other in zip(found, expected, strict=True))
+
+
+def test_a_team_that_gets_fewer_threads_than_it_asked_for_goes_on():
+    program = """
+import torch
+import seqwise.nn
+from seqwise.kernels.c import loops
+layer, x = seqwise.nn.LSTM(8, 64), torch.randn(3, 1, 8)
+with torch.no_grad():
+    alone = layer(x)[0]
+    loops.threads_for = lambda weight, steps: 4
+    print(torch.equal(layer(x)[0], alone))
+"""
+    settings = os.environ | {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=settings, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "True\n", done.stderr
+
+
 @pytest.mark.parametrize("recurrence", CELLS)
 def test_a_row_does_not_depend_on_those_beside_it(recurrence):
     x, state, *weights = single(scaled(recurrence, 14, 5, 8, 40))
@@ -297,10 +340,11 @@ def test_denormals_are_as_before_afterwards():
     assert torch.tensor(1e-40) * 1 > 0
 
 
-def test_a_fork_after_threads_does_not_hang(monkeypatch):
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_fork_after_threads_does_not_hang(rows, monkeypatch):
     """The engine of comparisons forks; a thread that is gone must not be waited for."""
     monkeypatch.setattr(loops, "threads_for", lambda weight, steps: 2)
-    arguments = single(scaled("lstm", 4, 3, 5, 6))
+    arguments = single(scaled("lstm", rows, 3, 5, 40))
     KERNELS["lstm"]["c"](*arguments)
     child = os.fork()
     if child == 0:

@@ -152,7 +152,22 @@ static TARGET void NAME(product)(long n, long depth, long columns, const float *
     }
 }
 
-/* Rows of a recurrence, first to last step and back; see loops.c for what the fields of a layer are. */
+/* A member's columns: whole panels. */
+INLINE Share NAME(columns_of)(const Member *me, long columns) {
+    const long width = 2 * LANES;
+    const Share panels = share(me, (columns + width - 1) / width);
+    return (Share){panels.begin * width, least(panels.end * width, columns)};
+}
+
+/* The product in a member's columns. */
+static TARGET void NAME(product_of)(const Member *me, long n, long depth, long columns, const float *a, long lda, const float *w, float *c,
+                                    long ldc) {
+    const Share own = NAME(columns_of)(me, columns);
+    if (own.begin < own.end) NAME(product)(n, depth, own.end - own.begin, a, lda, w + own.begin * depth, c + own.begin, ldc);
+}
+
+/* Rows of a recurrence, first to last step and back; see loops.c for what the fields of a layer are. Members of a team share the columns
+   of a product and then the rows of what is made of it. */
 
 static TARGET void NAME(lstm_cell)(long n, long units, float *gates, const float *before, float *c, float *y) {
     for (long row = 0; row < n; row++) {
@@ -172,17 +187,21 @@ static TARGET void NAME(lstm_cell)(long n, long units, float *gates, const float
     }
 }
 
-static TARGET void NAME(lstm_forward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(lstm_forward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units;
     const float *h = layer->h0 + first * units, *c = layer->c0 + first * units;
     for (long t = 0, start = 0; t < layer->steps; start += layer->rows[t++]) {
         const long n = active(layer, t, first, last), at = start + first;
         if (n <= 0) break;
         float *y = layer->y + at * units, *now = layer->c + at * units, *gates = layer->gates + at * 4 * units;
-        NAME(product)(n, units, 4 * units, h, units, layer->packed, gates, 4 * units);
-        NAME(lstm_cell)(n, units, gates, c, now, y);
-        finish(layer, t, first, n, y, layer->hn);
-        finish(layer, t, first, n, now, layer->cn);
+        const Share rows = share(me, n);
+        const long mine = rows.end - rows.begin, skip = rows.begin * units;
+        NAME(product_of)(me, n, units, 4 * units, h, units, layer->packed, gates, 4 * units);
+        meet(me);
+        NAME(lstm_cell)(mine, units, gates + 4 * skip, c + skip, now + skip, y + skip);
+        finish(layer, t, first + rows.begin, mine, y + skip, layer->hn);
+        finish(layer, t, first + rows.begin, mine, now + skip, layer->cn);
+        meet(me);
         h = y, c = now;
     }
 }
@@ -209,7 +228,7 @@ static TARGET void NAME(lstm_slopes)(long n, long units, const Layer *layer, lon
     }
 }
 
-static TARGET void NAME(lstm_backward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(lstm_backward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units, wide = layer->wide;
     float *dh = layer->dh + first * wide, *dc = layer->dc + first * wide;
     long start = total(layer);
@@ -219,8 +238,12 @@ static TARGET void NAME(lstm_backward)(const Layer *layer, long first, long last
         if (n <= 0) continue;
         const float *before = t ? layer->c + (start - layer->rows[t - 1] + first) * units : layer->c0 + first * units;
         float *dgates = layer->dgates + at * 4 * units;
-        NAME(lstm_slopes)(n, units, layer, at, before, dh, dc, dgates);
-        NAME(product)(n, 4 * units, wide, dgates, 4 * units, layer->packed, dh, wide);
+        const Share rows = share(me, n);
+        const long mine = rows.end - rows.begin, skip = rows.begin * units, over = rows.begin * wide;
+        NAME(lstm_slopes)(mine, units, layer, at + rows.begin, before + skip, dh + over, dc + over, dgates + 4 * skip);
+        meet(me);
+        NAME(product_of)(me, n, 4 * units, wide, dgates, 4 * units, layer->packed, dh, wide);
+        meet(me);
     }
 }
 
@@ -239,18 +262,24 @@ static TARGET void NAME(gru_cell)(long n, long units, float *gates, const float 
     }
 }
 
-static TARGET void NAME(gru_forward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(gru_forward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units;
     const float *h = layer->h0 + first * units, *packed_n = layer->packed + layer->second;
     for (long t = 0, start = 0; t < layer->steps; start += layer->rows[t++]) {
         const long n = active(layer, t, first, last), at = start + first;
         if (n <= 0) break;
         float *y = layer->y + at * units, *gates = layer->gates + at * 3 * units, *hidden = layer->hidden + at * units;
-        for (long row = 0; row < n; row++) memcpy(hidden + row * units, layer->bias, sizeof(float) * units);
-        NAME(product)(n, units, 2 * units, h, units, layer->packed, gates, 3 * units);
-        NAME(product)(n, units, units, h, units, packed_n, hidden, units);
-        NAME(gru_cell)(n, units, gates, hidden, h, y);
-        finish(layer, t, first, n, y, layer->hn);
+        const Share rows = share(me, n);
+        const long mine = rows.end - rows.begin, skip = rows.begin * units;
+        const Share own = NAME(columns_of)(me, units);
+        for (long row = 0; row < n && own.begin < own.end; row++)
+            memcpy(hidden + row * units + own.begin, layer->bias + own.begin, sizeof(float) * (own.end - own.begin));
+        NAME(product_of)(me, n, units, 2 * units, h, units, layer->packed, gates, 3 * units);
+        NAME(product_of)(me, n, units, units, h, units, packed_n, hidden, units);
+        meet(me);
+        NAME(gru_cell)(mine, units, gates + 3 * skip, hidden + skip, h + skip, y + skip);
+        finish(layer, t, first + rows.begin, mine, y + skip, layer->hn);
+        meet(me);
         h = y;
     }
 }
@@ -277,7 +306,7 @@ static TARGET void NAME(gru_slopes)(long n, long units, const Layer *layer, long
     }
 }
 
-static TARGET void NAME(gru_backward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(gru_backward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units, wide = layer->wide;
     float *dh = layer->dh + first * wide;
     long start = total(layer);
@@ -286,21 +315,28 @@ static TARGET void NAME(gru_backward)(const Layer *layer, long first, long last)
         const long n = active(layer, t, first, last), at = start + first;
         if (n <= 0) continue;
         const float *before = t ? layer->y + (start - layer->rows[t - 1] + first) * units : layer->h0 + first * units;
-        NAME(gru_slopes)(n, units, layer, at, before, dh);
-        NAME(product)(n, 3 * units, wide, layer->dhidden + at * 3 * units, 3 * units, layer->packed, dh, wide);
+        const Share rows = share(me, n);
+        NAME(gru_slopes)(rows.end - rows.begin, units, layer, at + rows.begin, before + rows.begin * units, dh + rows.begin * wide);
+        meet(me);
+        NAME(product_of)(me, n, 3 * units, wide, layer->dhidden + at * 3 * units, 3 * units, layer->packed, dh, wide);
+        meet(me);
     }
 }
 
-static TARGET void NAME(rnn_forward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(rnn_forward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units;
     const float *h = layer->h0 + first * units;
     for (long t = 0, start = 0; t < layer->steps; start += layer->rows[t++]) {
         const long n = active(layer, t, first, last);
         if (n <= 0) break;
         float *y = layer->y + (start + first) * units;
-        NAME(product)(n, units, units, h, units, layer->packed, y, units);
-        for (long u = 0; u < n * units; u += LANES) NAME(store)(y + u, NAME(tanh)(NAME(load)(y + u, n * units - u)), n * units - u);
-        finish(layer, t, first, n, y, layer->hn);
+        const Share rows = share(me, n);
+        NAME(product_of)(me, n, units, units, h, units, layer->packed, y, units);
+        meet(me);
+        for (long u = rows.begin * units, end = rows.end * units; u < end; u += LANES)
+            NAME(store)(y + u, NAME(tanh)(NAME(load)(y + u, end - u)), end - u);
+        finish(layer, t, first + rows.begin, rows.end - rows.begin, y + rows.begin * units, layer->hn);
+        meet(me);
         h = y;
     }
 }
@@ -318,7 +354,7 @@ static TARGET void NAME(rnn_slopes)(long n, long units, const Layer *layer, long
     }
 }
 
-static TARGET void NAME(rnn_backward)(const Layer *layer, long first, long last) {
+static TARGET void NAME(rnn_backward)(const Layer *layer, long first, long last, const Member *me) {
     const long units = layer->units, wide = layer->wide;
     float *dh = layer->dh + first * wide;
     long start = total(layer);
@@ -326,8 +362,11 @@ static TARGET void NAME(rnn_backward)(const Layer *layer, long first, long last)
         start -= layer->rows[t];
         const long n = active(layer, t, first, last), at = start + first;
         if (n <= 0) continue;
-        NAME(rnn_slopes)(n, units, layer, at, dh);
-        NAME(product)(n, units, wide, layer->dgates + at * units, units, layer->packed, dh, wide);
+        const Share rows = share(me, n);
+        NAME(rnn_slopes)(rows.end - rows.begin, units, layer, at + rows.begin, dh + rows.begin * wide);
+        meet(me);
+        NAME(product_of)(me, n, units, wide, layer->dgates + at * units, units, layer->packed, dh, wide);
+        meet(me);
     }
 }
 

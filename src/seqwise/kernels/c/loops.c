@@ -6,10 +6,13 @@
 
    The formulas are those of reference.py beside the kernels; gate order is torch's. */
 
+#include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #define X86 1
@@ -38,7 +41,19 @@ typedef struct {
     long wide, second;       /* units rounded up to whole panels; where the panels of GRU's new gate begin on the way forward */
 } Layer;
 
-typedef void (*Loop)(const Layer *, long first, long last);
+/* Threads that walk the same rows together. */
+typedef struct {
+    long size;            /* 0 until they have met */
+    long arrived;
+    long waiting, turn;   /* of those that have come to the end of a phase; how many phases all have ended */
+} Team;
+
+typedef struct {
+    Team *team;
+    long place;
+} Member;
+
+typedef void (*Loop)(const Layer *, long first, long last, const Member *);
 
 enum { SCAN, MINGRU, MINLSTM };
 static const int INPUTS[] = {2, 2, 3};
@@ -87,6 +102,37 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
 }
 
 static float *place(View view, long row, long t) { return view.start + row * view.row + t * view.step; }
+/* A member's share of so many. */
+typedef struct {
+    long begin, end;
+} Share;
+
+static Share share(const Member *me, long count) {
+    return (Share){count * me->place / me->team->size, count * (me->place + 1) / me->team->size};
+}
+
+static void pause_or_yield(long turns) {
+#ifdef X86
+    if (turns < 256) {
+        _mm_pause();
+        return;
+    }
+#endif
+    sched_yield(); /* the others may need this core */
+}
+
+/* Wait until every member has come here: what they wrote may be read then. */
+static void meet(const Member *me) {
+    Team *team = me->team;
+    if (team->size == 1) return;
+    const long turn = __atomic_load_n(&team->turn, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&team->waiting, 1, __ATOMIC_ACQ_REL) == team->size) {
+        __atomic_store_n(&team->waiting, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&team->turn, turn + 1, __ATOMIC_RELEASE);
+    }
+    for (long turns = 0; __atomic_load_n(&team->turn, __ATOMIC_ACQUIRE) == turn; turns++) pause_or_yield(turns);
+}
+
 static long length_of(const Scan *scan, long row) { return scan->lengths ? scan->lengths[row] : scan->steps; }
 
 /* What is fetched early; it may lie beyond the numbers, and is not read then. A processor that has gates to compute looks too little
@@ -183,8 +229,9 @@ static float *pack(const float *from, long rows, long columns, int transposed, l
     return to;
 }
 
+static const long GATES[] = {1, 3, 4};
+
 static float *pack_weight(Layer *layer, int backward, long width) {
-    static const long GATES[] = {1, 3, 4};
     const long units = layer->units, rows = GATES[layer->cell] * units, most = (rows + 2 * width) * (units + width);
     float *packed;
     if (posix_memalign((void **)&packed, 64, sizeof(float) * most)) return 0;
@@ -193,6 +240,25 @@ static float *pack_weight(Layer *layer, int backward, long width) {
     layer->second = end - packed;
     if (together < rows) pack(layer->weight + together * units, units, units, !backward, width, end);
     return packed;
+}
+
+/* Denormals are zero: they are a hundred times as slow, and mean nothing here. */
+static unsigned without_denormals(void) {
+#ifdef X86
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void as_before(unsigned mode) {
+#ifdef X86
+    _mm_setcsr(mode);
+#else
+    (void)mode;
+#endif
 }
 
 /* Parts of a work, which any number of threads take one after the other. */
@@ -205,15 +271,10 @@ typedef struct {
 
 static void *take_parts(void *given) {
     Parts *parts = given;
-#ifdef X86
-    const unsigned before = _mm_getcsr();
-    _mm_setcsr(before | 0x8040); /* denormals are zero: they are a hundred times as slow, and mean nothing here */
-#endif
+    const unsigned mode = without_denormals();
     for (long i; (i = __atomic_fetch_add(&parts->next, 1, __ATOMIC_RELAXED)) < parts->count;)
         parts->walk(parts->work, parts->first[i], parts->first[i + 1]);
-#ifdef X86
-    _mm_setcsr(before);
-#endif
+    as_before(mode);
     return 0;
 }
 
@@ -222,17 +283,27 @@ static void *take_parts(void *given) {
 static void (*pool)(void (*)(void *), void *, unsigned, unsigned);
 void seqwise_pool(void *gomp_parallel) { pool = (void (*)(void (*)(void *), void *, unsigned, unsigned))gomp_parallel; }
 
-static void take_in_pool(void *parts) { take_parts(parts); }
+typedef struct {
+    void *(*work)(void *);
+    void *given;
+} Task;
 
-static void run_together(Parts *parts) {
+static void work_in_pool(void *given) {
+    const Task *task = given;
+    task->work(task->given);
+}
+
+/* The same work in at most so many threads, one of them this one. There may be fewer. */
+static void run_in_threads(long threads, void *(*work)(void *), void *given) {
     pthread_t handles[MOST_PARTS];
+    Task task = {work, given};
     long begun = 1;
-    if (pool && parts->count > 1) {
-        pool(take_in_pool, parts, parts->count, 0);
+    if (pool && threads > 1) {
+        pool(work_in_pool, &task, threads, 0);
         return;
     }
-    while (begun < parts->count && !pthread_create(&handles[begun], 0, take_parts, parts)) begun++;
-    take_parts(parts);
+    while (begun < threads && !pthread_create(&handles[begun], 0, work, given)) begun++;
+    work(given);
     for (long i = 1; i < begun; i++) pthread_join(handles[i], 0);
 }
 
@@ -243,7 +314,8 @@ typedef struct {
 
 static void walk_rows(const void *work, long first, long last) {
     const Looped *looped = work;
-    looped->loop(looped->layer, first, last);
+    Team alone = {1, 1, 0, 0};
+    looped->loop(looped->layer, first, last, &(Member){&alone, 0});
 }
 
 /* Rows are cut where about the same number of steps is on either side; no part waits for another. */
@@ -257,7 +329,54 @@ static void run_rows(const Layer *layer, Loop loop) {
         if (row + 1 == layer->batch || (parts.count + 1 < threads && done * threads >= (parts.count + 1) * all))
             parts.first[++parts.count] = row + 1;
     }
-    run_together(&parts);
+    run_in_threads(parts.count, take_parts, &parts);
+}
+
+typedef struct {
+    Looped looped;
+    Team team;
+    long wanted;
+} Together;
+
+enum { NO_MORE = INT_MAX / 2, PATIENCE = 1000000 /* ns that the first member waits for the others */ };
+
+static long nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+/* Whoever comes in time is a member; the first one says when that is over. So it does not matter how many threads there are. */
+static void *walk_together(void *given) {
+    Together *together = given;
+    Team *team = &together->team;
+    const long place = __atomic_fetch_add(&team->arrived, 1, __ATOMIC_ACQ_REL);
+    if (place >= NO_MORE) return 0;
+    if (place == 0) {
+        const long end = nanoseconds() + PATIENCE;
+        for (long turns = 0; __atomic_load_n(&team->arrived, __ATOMIC_ACQUIRE) < together->wanted && nanoseconds() < end; turns++)
+            pause_or_yield(turns);
+        __atomic_store_n(&team->size, __atomic_exchange_n(&team->arrived, NO_MORE, __ATOMIC_ACQ_REL), __ATOMIC_RELEASE);
+    }
+    for (long turns = 0; !__atomic_load_n(&team->size, __ATOMIC_ACQUIRE); turns++) pause_or_yield(turns);
+    const unsigned mode = without_denormals();
+    together->looped.loop(together->looped.layer, 0, together->looped.layer->batch, &(Member){team, place});
+    as_before(mode);
+    return 0;
+}
+
+/* Few rows and weights that the cache of one core does not hold: each thread keeps the weights of some units. */
+enum { FEW_ROWS = 16, CACHED = 1 << 20 };
+
+static int in_units(const Layer *layer, long weights) {
+    return layer->threads > 1 && (layer->batch < layer->threads || (layer->batch <= FEW_ROWS && weights * (long)sizeof(float) > CACHED));
+}
+
+static void run_layer(const Layer *layer, Loop loop, long weights) {
+    const long threads = least(least(layer->threads, layer->wide / 16), MOST_PARTS);
+    Together together = {{layer, loop}, {0}, threads};
+    if (in_units(layer, weights)) run_in_threads(threads, walk_together, &together);
+    else run_rows(layer, loop);
 }
 
 static int run(Layer *layer, long set, int backward) {
@@ -266,7 +385,7 @@ static int run(Layer *layer, long set, int backward) {
     float *packed = pack_weight(layer, backward, instructions->width);
     if (!packed) return 1;
     layer->packed = packed;
-    run_rows(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
+    run_layer(layer, (backward ? instructions->backward : instructions->forward)[layer->cell], GATES[layer->cell] * layer->units * layer->units);
     free(packed);
     return 0;
 }
@@ -303,7 +422,7 @@ static void run_strips(const Scan *scan, Strip strip) {
     const Stripped stripped = {scan, strip};
     Parts parts = {walk_strips, &stripped, least(least(scan->threads, all), MOST_PARTS), 0, {0}};
     for (long i = 1; i <= parts.count; i++) parts.first[i] = all * i / parts.count;
-    run_together(&parts);
+    run_in_threads(parts.count, take_parts, &parts);
 }
 
 void seqwise_scan_forward(const Scan *scan, long set) { run_strips(scan, SETS[set].instructions->scan_forward[scan->kind]); }
@@ -323,14 +442,9 @@ int seqwise_decode(const Stack *stack, long set, long steps, long rows, const fl
     float *work = malloc(sizeof(float) * work_of(stack, steps, rows));
     if (!work) return 1;
     const Call call = {steps, rows, x, h0, c0, y, apart, hn, cn, work};
-#ifdef X86
-    const unsigned denormals = _mm_getcsr();
-    _mm_setcsr(denormals | 0x8040);
-#endif
+    const unsigned mode = without_denormals();
     DECODE[set](stack, &call);
-#ifdef X86
-    _mm_setcsr(denormals);
-#endif
+    as_before(mode);
     free(work);
     return 0;
 }
