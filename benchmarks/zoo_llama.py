@@ -25,7 +25,7 @@ from seqwise.zoo.shipped import MODELS
 from zoo import options_of, pretrained, recipes
 
 HEAD = 32
-"""Width of an attention head, as our Transformer of this size has it."""
+"""Width of an attention head of the LLaMA; our Transformer of this size has heads of 64."""
 METRIC = "bits_per_byte"
 
 
