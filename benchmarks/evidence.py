@@ -22,6 +22,7 @@ from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
 from recurrent import recurrent_grid, recurrent_ragged
+from recurrent_parts import recurrent_parts
 from runs import REAL_RUNS, real_run
 from scan import scan
 from series import REFERENCES, etth1, ucr
@@ -42,6 +43,7 @@ STEPS: dict[str, Step] = {
     "scan": scan,
     "recurrent-grid": recurrent_grid,
     "recurrent-ragged": recurrent_ragged,
+    "recurrent-parts": recurrent_parts,
     "end-to-end": end_to_end,
     "startup": startup,
     "decoding": decoding,
