@@ -3,18 +3,17 @@
 usage: python benchmarks/kernels_page.py
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from pages import DOCS, RECORDS, filled
 from recurrent import BATCHES, GATES, WIDTHS
+from recurrent_parts import PARTS
 
 from seqwise.core.files import read_json, write_text
 
-RECORDS = Path(__file__).parent / "records"
-PAGE = Path(__file__).parents[1] / "docs" / "kernels.md"
+PAGE = DOCS / "kernels.md"
 DECODERS = ("seqwise.nn", "torch.nn", "torch.jit", "ONNX Runtime", "ONNX Runtime, bound")
 Record = Mapping[str, Any]
 
@@ -48,9 +47,18 @@ def grid(record: Record) -> str:
 
 
 def means(record: Record) -> str:
-    """The geometric mean over all cells of a layer."""
-    ratios = {name: [cell["ratio"] for cell in record["details"]["cells"] if cell["layer"] == name] for name in GATES}
-    return markdown(list(ratios), [[f"{math.exp(sum(map(math.log, found)) / len(found)):.2f}" for found in ratios.values()]])
+    found = {figure["name"]: figure["value"] for figure in record["figures"]}
+    return markdown(list(GATES), [[f"{found[f'{name}: geometric mean']:.2f}" for name in GATES]])
+
+
+def parts(record: Record) -> str:
+    """The share of the peak that each part reaches, and what of the pass is none of them."""
+    rows = [
+        [str(cell["threads"]), cell["layer"], f"{cell['batch']}x{cell['width']}", *(f"{share:.0%}" for share in cell["share"].values()),
+         f"{cell['seconds']['around'] / cell['seconds']['whole']:.0%}"]
+        for cell in record["details"]["cells"]
+    ]  # fmt: skip
+    return markdown(["threads", "layer", "batch x width", *PARTS, "neither, of the pass"], rows)
 
 
 def ragged(record: Record) -> str:
@@ -78,6 +86,7 @@ def steps(record: Record) -> str:
 TABLES = {
     "recurrent-grid": grid,
     "recurrent-grid means": means,
+    "recurrent-parts": parts,
     "recurrent-ragged": ragged,
     "decoding-layers": decoding,
     "end-to-end": steps,
@@ -85,16 +94,12 @@ TABLES = {
 """What stands between the marks of that name; the first word is the record's."""
 
 
-def filled(page: str, read: Callable[[str], Record]) -> str:
-    """The page with every table made anew. Raises ``ValueError`` where one has no place."""
+def made(page: str, read: Callable[[str], Record]) -> str:
+    """The page with every table made anew."""
     for name, table in TABLES.items():
-        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, found, rest = page.partition(start)
-        if not found or end not in rest:
-            raise ValueError(f"docs/kernels.md has no place for {name}")
-        page = before + start + table(read(name.split()[0])) + end + rest.partition(end)[2]
+        page = filled(page, name, table(read(name.split()[0])))
     return page
 
 
 if __name__ == "__main__":
-    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), lambda name: read_json(RECORDS / f"{name}.json")))
+    write_text(PAGE, made(PAGE.read_text(encoding="utf-8"), lambda name: read_json(RECORDS / f"{name}.json")))

@@ -5,10 +5,10 @@ usage: python benchmarks/labels.py, which writes the table of docs/pretraining.m
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from figures import Bench, Figure, Findings
+from pages import DOCS, RECORDS, filled
 from runs import compare
 
 from seqwise.core.files import read_json, write_text
@@ -18,9 +18,7 @@ STEPS = {100: 120, 500: 240, 2000: 480}
 """Numbers of labels, and the steps of 16 examples: 19, 8 and 4 passes over them. No stopwatch: the same numbers on any machine."""
 FEWER_STEPS = {100: 120, 500: 180, 2000: 360}
 """For long texts: 19, 6 and 3 passes. A step on 256 tokens takes 15 times as long as one on a short question."""
-RECORDS = Path(__file__).parent / "records"
-PAGE = Path(__file__).parents[1] / "docs" / "pretraining.md"
-START, END = "<!-- labels -->\n", "<!-- /labels -->"
+PAGE = DOCS / "pretraining.md"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -142,5 +140,4 @@ def _shown(score: dict[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
-    write_text(PAGE, before + START + table(recorded()) + END + rest.partition(END)[2])
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), "labels", table(recorded())))

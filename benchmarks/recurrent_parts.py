@@ -8,7 +8,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -44,13 +44,10 @@ def parts_timed() -> Iterator[dict[str, float]]:
     products = [(autograd, "linear"), (autograd, "sum_of_outer"), (loops, "sum_of_outer")]
     patches = [mock.patch.object(place, name, timed(getattr(place, name), lambda *_: "products")) for place, name in products]
     patches.append(mock.patch.object(autograd, "run", timed(autograd.run, lambda direction, *_: f"loop {direction}s")))
-    for patch in patches:
-        patch.start()
-    try:
-        yield spent
-    finally:
+    with ExitStack() as stack:
         for patch in patches:
-            patch.stop()
+            stack.enter_context(patch)
+        yield spent
 
 
 def measure(layer: str, batch: int, width: int, rounds: int) -> dict[str, Any]:

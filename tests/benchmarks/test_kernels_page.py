@@ -21,17 +21,6 @@ def test_what_is_slower_than_torch_stands_out(page):
     assert row == "| 1 | LSTM | 1 | 2.00 (50%, 25%) | 1.00 (50%, 25%) | **0.50** (50%, 25%) | 1.50 (50%, 25%) |"
 
 
-def test_the_mean_is_geometric(page):
-    found = record(page, 4.0, 1.0, 1.0, 0.25)
-    found["details"]["cells"] += [cell(layer=layer, width=64, ratio=3.0) for layer in ("RNN", "GRU")]
-    assert page.means(found).splitlines()[-1] == "| 3.00 | 3.00 | 1.00 |"
-
-
-def test_a_page_without_a_place_is_refused(page):
-    with pytest.raises(ValueError, match="no place for recurrent-grid"):
-        page.filled("nothing", lambda name: {})
-
-
 def test_the_page_shows_the_records(page):
     text = page.PAGE.read_text(encoding="utf-8")
-    assert page.filled(text, lambda name: read_json(page.RECORDS / f"{name}.json")) == text
+    assert page.made(text, lambda name: read_json(page.RECORDS / f"{name}.json")) == text

@@ -102,6 +102,7 @@ static void finish(const Layer *layer, long t, long first, long n, const float *
 }
 
 static float *place(View view, long row, long t) { return view.start + row * view.row + t * view.step; }
+
 /* A member's share of so many. */
 typedef struct {
     long begin, end;
@@ -118,6 +119,7 @@ static void pause_or_yield(long turns) {
         return;
     }
 #endif
+    (void)turns;
     sched_yield(); /* the others may need this core */
 }
 
@@ -365,17 +367,16 @@ static void *walk_together(void *given) {
     return 0;
 }
 
-/* Few rows and weights that the cache of one core does not hold: each thread keeps the weights of some units. */
-enum { FEW_ROWS = 16, CACHED = 1 << 20 };
+/* Few rows, for which half of the threads would have none, or weights that the cache of one core does not hold: each thread keeps the
+   weights of some units. */
+enum { FEW_ROWS = 16, CACHED = 1 << 20 /* bytes */, BLOCK = 16 /* units that a thread does not share with another: a line of the cache */ };
 
-static int in_units(const Layer *layer, long weights) {
-    return layer->threads > 1 && (layer->batch < layer->threads || (layer->batch <= FEW_ROWS && weights * (long)sizeof(float) > CACHED));
-}
-
-static void run_layer(const Layer *layer, Loop loop, long weights) {
-    const long threads = least(least(layer->threads, layer->wide / 16), MOST_PARTS);
+static void run_layer(const Layer *layer, Loop loop) {
+    const long threads = least(least(layer->threads, layer->wide / BLOCK), MOST_PARTS);
+    const long bytes = (long)sizeof(float) * GATES[layer->cell] * layer->units * layer->units;
     Together together = {{layer, loop}, {0}, threads};
-    if (in_units(layer, weights)) run_in_threads(threads, walk_together, &together);
+    if (threads > 1 && layer->batch <= FEW_ROWS && (2 * layer->batch <= layer->threads || bytes > CACHED))
+        run_in_threads(threads, walk_together, &together);
     else run_rows(layer, loop);
 }
 
@@ -385,7 +386,7 @@ static int run(Layer *layer, long set, int backward) {
     float *packed = pack_weight(layer, backward, instructions->width);
     if (!packed) return 1;
     layer->packed = packed;
-    run_layer(layer, (backward ? instructions->backward : instructions->forward)[layer->cell], GATES[layer->cell] * layer->units * layer->units);
+    run_layer(layer, (backward ? instructions->backward : instructions->forward)[layer->cell]);
     free(packed);
     return 0;
 }
@@ -402,8 +403,6 @@ typedef struct {
     const Scan *scan;
     Strip strip;
 } Stripped;
-
-enum { BLOCK = 16 }; /* units that a thread does not share with another: what a line of the cache holds */
 
 static long blocks(const Scan *scan) { return (scan->units + BLOCK - 1) / BLOCK; }
 
