@@ -123,6 +123,41 @@ def test_rows_of_different_lengths(recurrence, lengths, units):
             assert_close(got, exact)
 
 
+@pytest.mark.parametrize("recurrence", CELLS)
+@settings(max_examples=25, deadline=None)
+@given(lengths=st.none() | st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any), units=st.integers(1, 40))
+def test_rows_read_backwards(recurrence, lengths, units):
+    """As the reference on rows turned round by hand."""
+    arguments = scaled(recurrence, 3, 5, 4, units)
+    real = lengths or [5, 5, 5]
+    turned = torch.tensor([[*range(n - 1, -1, -1), *range(n, 5)] for n in real])
+
+    def by_hand(x, state, *weights):
+        rows = torch.arange(3).unsqueeze(1)
+        y, final = prefixes(recurrence, (x[rows, turned], state, *weights), real)
+        return y[rows, turned], final
+
+    def backwards(x, state, *weights):
+        return recur(recurrence, x, state, weights, None if lengths is None else torch.tensor(lengths), backwards=True)
+
+    expected = values_and_gradients(by_hand, *arguments)
+    with backend("c"):
+        found = values_and_gradients(backwards, *single(arguments))
+    for got, exact in zip(found, expected, strict=True):
+        assert_close(got, exact)
+
+
+def test_an_answer_without_gradients_leaves_nothing_that_breaks_a_training():
+    """What is known about rows is kept between calls."""
+    x, state, *weights = single(scaled("gru", 3, 5, 4, 6))
+    lengths = torch.tensor([5, 2, 4])
+    with torch.inference_mode():
+        expected = recur("gru", x, state, tuple(weights), lengths, backwards=True)[0]
+    y = recur("gru", x, state, tuple(weights), lengths, backwards=True)[0]
+    y.sum().backward()
+    assert torch.equal(y, expected)
+
+
 @pytest.mark.parametrize("name", ["reference", "native"])
 @pytest.mark.parametrize("recurrence", CELLS)
 def test_other_kernels_stop_at_every_length(recurrence, name):

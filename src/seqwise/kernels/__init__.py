@@ -64,6 +64,8 @@ KERNELS = {
     ),
 }
 
+EITHER_WAY = ("rnn", "lstm", "gru")
+"""Recurrences whose loops in C read rows from either end."""
 AUTOMATIC = "auto"
 _backend: ContextVar[str] = ContextVar("seqwise_kernel_backend", default=AUTOMATIC)
 
@@ -124,21 +126,43 @@ def kernel(recurrence: str, x: Tensor) -> Kernel:
 
 
 def recur(
-    recurrence: str, x: Tensor, state: State, weights: tuple[Tensor, ...], lengths: Tensor | None = None, *, final: bool = True
+    recurrence: str,
+    x: Tensor,
+    state: State,
+    weights: tuple[Tensor, ...],
+    lengths: Tensor | None = None,
+    *,
+    final: bool = True,
+    backwards: bool = False,
 ) -> tuple[Tensor, State]:
     """Run the kernel of a recurrence over rows of different lengths.
 
     Args:
         lengths: (B,), the real steps of each row, which come first; None where all are. What ``y`` is beyond them is undefined.
         final: whether the state after each row's last real step is wanted; else it may be any.
+        backwards: read each row from its last real step to its first.
     """
     name = chosen(recurrence, x)
     run = KERNELS[recurrence][name]
+    if name == "c" and recurrence in EITHER_WAY:
+        return run(x, state, *weights, lengths=lengths, reverse=backwards)
+    if backwards:
+        y, state = recur(recurrence, reverse(x, lengths), state, weights, lengths, final=final)
+        return reverse(y, lengths), state
     if lengths is None:
         return run(x, state, *weights)
     if name == "c":
         return run(x, state, *weights, lengths=lengths)
     return until_each_length(run, x, state, weights, lengths) if final else run(x, state, *weights)
+
+
+def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Reverse (B, T, D) along time, each row within its real length; padding stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    time, last = torch.arange(x.shape[1], device=x.device), lengths.unsqueeze(1) - 1
+    index = torch.where(time <= last, last - time, time)
+    return x.gather(1, index.unsqueeze(-1).expand_as(x))
 
 
 def until_each_length(run: Kernel, x: Tensor, state: State, weights: tuple[Tensor, ...], lengths: Tensor) -> tuple[Tensor, State]:

@@ -1,92 +1,120 @@
-"""RNN, GRU and LSTM over packed rows as functions that torch differentiates, once.
+"""RNN, GRU and LSTM as functions that torch differentiates, once.
 
-All take ``x`` (N, D), the state, the four parameters and the steps, and return y (N, H) and the state of each row after its last step.
-The formulas of the way back are derived in the README beside each reference.
+All take ``x``, the states (B, H), the four parameters, and the rows that ``x`` holds, which say how it becomes (N, D) with the rows of a
+step together; they return y, laid out as ``x``, and the state of each row after its last step. The formulas of the way back are derived
+in the README beside each reference.
 """
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from seqwise.kernels.c.loops import Steps, carried, kept_or_copied, run, weight_gradients
+from seqwise.kernels.c.loops import carried, kept_or_copied, run, states_outer
 from seqwise.kernels.c.products import linear, sum_of_outer
+from seqwise.kernels.c.rows import Packed, Rows
 from seqwise.kernels.first_order import first_order_only
 
 
 class RNN(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, steps: Steps
+        ctx: FunctionCtx, x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, rows: Rows | Packed
     ) -> tuple[Tensor, ...]:
-        y, hn = linear(x, weight_ih, bias_ih + bias_hh), h0.clone()
-        run("forward", "rnn", steps, weight=weight_hh, y=y, h0=h0, hn=hn)
-        ctx.save_for_backward(x, h0, weight_ih, weight_hh, y)
-        ctx.steps = steps
-        return y, hn
+        x, h0 = rows.pack(x), rows.sort(h0)
+        y, hn = linear(x, weight_ih), h0.clone()
+        run("forward", "rnn", rows.steps, weight=weight_hh, bias=bias_ih + bias_hh, y=y, h0=h0, hn=hn)
+        keep(ctx, rows, x, h0, weight_ih, weight_hh, y)
+        return rows.unpack(y), rows.unsort(hn)
 
     @staticmethod
     @first_order_only
-    def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionCtx, dy: Tensor | None, dhn: Tensor | None) -> tuple[Tensor | None, ...]:
         x, h0, weight_ih, weight_hh, y = ctx.saved_tensors
-        dgates, dh = torch.empty_like(y), carried(dhn)
-        run("backward", "rnn", ctx.steps, weight=weight_hh, y=y, h0=h0, dy=dy.contiguous(), dh=dh, dgates=dgates)
-        dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
+        rows, steps, dgates = ctx.rows, ctx.rows.steps, torch.empty_like(y)
+        dy, dh = incoming(rows, dy, y), last(rows, dhn, h0)
+        run("backward", "rnn", steps, weight=weight_hh, y=y, h0=h0, dy=dy, dh=dh, dgates=dgates)
         bias = dgates.sum(0)
-        return dx, dh[:, : h0.shape[1]], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias.clone(), None
+        weights = sum_of_outer(dgates, x), states_outer(dgates, y, h0, steps)
+        return input_gradient(ctx, dgates, weight_ih), outgoing(rows, dh, h0), *weights, bias, bias.clone(), None
 
 
 class LSTM(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: FunctionCtx, x: Tensor, h0: Tensor, c0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor,
-        steps: Steps,
+        rows: Rows | Packed,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        gates = linear(x, weight_ih, bias_ih + bias_hh)
-        y, c = x.new_empty(len(x), h0.shape[1]), x.new_empty(len(x), h0.shape[1])
+        x, h0, c0 = rows.pack(x), rows.sort(h0), rows.sort(c0)
+        gates, y, c = linear(x, weight_ih), x.new_empty(len(x), h0.shape[1]), x.new_empty(len(x), h0.shape[1])
         hn, cn = h0.clone(), c0.clone()
-        run("forward", "lstm", steps, weight=weight_hh, gates=gates, y=y, c=c, h0=h0, c0=c0, hn=hn, cn=cn)
-        ctx.save_for_backward(x, h0, c0, weight_ih, weight_hh, y, c, gates)
-        ctx.steps = steps
-        return y, hn, cn
+        run(
+            "forward", "lstm", rows.steps, weight=weight_hh, bias=bias_ih + bias_hh, gates=gates, y=y, c=c, h0=h0, c0=c0, hn=hn, cn=cn
+        )  # fmt: skip
+        keep(ctx, rows, x, h0, c0, weight_ih, weight_hh, y, c, gates)
+        return rows.unpack(y), rows.unsort(hn), rows.unsort(cn)
 
     @staticmethod
     @first_order_only
-    def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor, dcn: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionCtx, dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | None) -> tuple[Tensor | None, ...]:
         x, h0, c0, weight_ih, weight_hh, y, c, gates = ctx.saved_tensors
-        dgates, dh, dc = kept_or_copied(gates), carried(dhn), carried(dcn)
-        run(
-            "backward", "lstm", ctx.steps, weight=weight_hh, gates=gates, c=c, h0=h0, c0=c0, dy=dy.contiguous(), dh=dh, dc=dc, dgates=dgates
-        )  # fmt: skip
-        dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
-        units, bias = h0.shape[1], dgates.sum(0)
-        return dx, dh[:, :units], dc[:, :units], *weight_gradients(dgates, x, y, h0, ctx.steps), bias, bias.clone(), None
+        rows, steps, dgates = ctx.rows, ctx.rows.steps, kept_or_copied(gates)
+        dy, dh, dc = incoming(rows, dy, y), last(rows, dhn, h0), last(rows, dcn, c0)
+        run("backward", "lstm", steps, weight=weight_hh, gates=gates, c=c, h0=h0, c0=c0, dy=dy, dh=dh, dc=dc, dgates=dgates)
+        bias = dgates.sum(0)
+        weights = sum_of_outer(dgates, x), states_outer(dgates, y, h0, steps)
+        states = outgoing(rows, dh, h0), outgoing(rows, dc, c0)
+        return input_gradient(ctx, dgates, weight_ih), *states, *weights, bias, bias.clone(), None
 
 
 class GRU(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: FunctionCtx, x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, steps: Steps
+        ctx: FunctionCtx, x: Tensor, h0: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor, rows: Rows | Packed
     ) -> tuple[Tensor, ...]:
-        units = h0.shape[1]
-        bias = bias_ih.clone()
+        x, h0, units = rows.pack(x), rows.sort(h0), h0.shape[1]
+        bias, bias_new = bias_ih.clone(), bias_hh[2 * units :]
         bias[: 2 * units] += bias_hh[: 2 * units]
-        gates = linear(x, weight_ih, bias)
-        y, hidden, hn = x.new_empty(len(x), units), x.new_empty(len(x), units), h0.clone()
-        run("forward", "gru", steps, weight=weight_hh, bias=bias_hh[2 * units :], gates=gates, hidden=hidden, y=y, h0=h0, hn=hn)
-        ctx.save_for_backward(x, h0, weight_ih, weight_hh, y, gates, hidden)
-        ctx.steps = steps
-        return y, hn
+        gates, y, hidden, hn = linear(x, weight_ih), x.new_empty(len(x), units), x.new_empty(len(x), units), h0.clone()
+        run(
+            "forward", "gru", rows.steps, weight=weight_hh, bias=bias, bias_new=bias_new, gates=gates, hidden=hidden, y=y, h0=h0, hn=hn
+        )  # fmt: skip
+        keep(ctx, rows, x, h0, weight_ih, weight_hh, y, gates, hidden)
+        return rows.unpack(y), rows.unsort(hn)
 
     @staticmethod
     @first_order_only
-    def backward(ctx: FunctionCtx, dy: Tensor, dhn: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: FunctionCtx, dy: Tensor | None, dhn: Tensor | None) -> tuple[Tensor | None, ...]:
         x, h0, weight_ih, weight_hh, y, gates, hidden = ctx.saved_tensors
-        units = h0.shape[1]
-        dgates, dhidden, dh = kept_or_copied(gates), torch.empty_like(gates), carried(dhn)
+        rows, steps, dgates, dhidden = ctx.rows, ctx.rows.steps, kept_or_copied(gates), torch.empty_like(gates)
+        dy, dh = incoming(rows, dy, y), last(rows, dhn, h0)
         run(
-            "backward", "gru", ctx.steps, weight=weight_hh, gates=gates, hidden=hidden, y=y, h0=h0, dy=dy.contiguous(), dh=dh,
-            dgates=dgates, dhidden=dhidden,
+            "backward", "gru", steps, weight=weight_hh, gates=gates, hidden=hidden, y=y, h0=h0, dy=dy, dh=dh, dgates=dgates, dhidden=dhidden
         )  # fmt: skip
-        dx = linear(dgates, weight_ih.T) if ctx.needs_input_grad[0] else None
-        weights = sum_of_outer(dgates, x), sum_of_outer(dhidden, ctx.steps.before(y, h0))
-        return dx, dh[:, :units], *weights, dgates.sum(0), dhidden.sum(0), None
+        weights = sum_of_outer(dgates, x), states_outer(dhidden, y, h0, steps)
+        return input_gradient(ctx, dgates, weight_ih), outgoing(rows, dh, h0), *weights, dgates.sum(0), dhidden.sum(0), None
+
+
+def keep(ctx: FunctionCtx, rows: Rows | Packed, *tensors: Tensor) -> None:
+    """For the way back, to which an output that nobody used brings None."""
+    ctx.save_for_backward(*tensors)
+    ctx.rows = rows
+    ctx.set_materialize_grads(False)
+
+
+def incoming(rows: Rows | Packed, dy: Tensor | None, y: Tensor) -> Tensor:
+    """The gradient of y, (N, H)."""
+    return torch.zeros_like(y) if dy is None else rows.pack(dy).contiguous()
+
+
+def last(rows: Rows | Packed, gradient: Tensor | None, state: Tensor) -> Tensor:
+    """The gradient of a last state, as the loops carry it."""
+    return carried(None if gradient is None else rows.sort(gradient), state)
+
+
+def outgoing(rows: Rows | Packed, carried: Tensor, state: Tensor) -> Tensor:
+    """The gradient of a first state, (B, H)."""
+    return rows.unsort(carried[:, : state.shape[1]])
+
+
+def input_gradient(ctx: FunctionCtx, dgates: Tensor, weight_ih: Tensor) -> Tensor | None:
+    return ctx.rows.unpack(linear(dgates, weight_ih.T)) if ctx.needs_input_grad[0] else None

@@ -162,12 +162,12 @@ static TARGET void NAME(mix)(const Stack *stack, const Call *call, long layer, c
         NAME(products)(rows, both, units, h, block->weight_hh, gates, count);
         if (cell == LSTM) {
             float *now = call->cn + layer * state;
-            NAME(lstm_cell)(rows, units, gates, c, now, y);
+            NAME(lstm_cell)(rows, units, 0, gates, c, now, y);
             c = now;
         } else if (cell == GRU) {
             NAME(begin)(rows, units, block->bias_hh ? block->bias_hh + both : 0, 0, 0, hidden);
             NAME(products)(rows, units, units, h, block->weight_hh + both * units, hidden, units);
-            NAME(gru_cell)(rows, units, gates, hidden, h, y);
+            NAME(gru_cell)(rows, units, 0, gates, hidden, h, y);
         } else {
             NAME(squash)(cell, state, gates, y);
         }

@@ -30,6 +30,11 @@ INLINE void NAME(store)(float *to, VEC x, long n) {
     else memcpy(to, &x, sizeof(float) * n);
 }
 
+/* A sum inside a gate; its bias is in it already where there is none. */
+INLINE VEC NAME(biased)(const float *from, const float *bias, long offset, long n) {
+    return bias ? NAME(load)(from, n) + NAME(load)(bias + offset, n) : NAME(load)(from, n);
+}
+
 /* y where either is NaN. */
 #ifdef LARGER
 INLINE VEC NAME(larger)(VEC x, VEC y) { return LARGER(x, y); }
@@ -169,13 +174,14 @@ static TARGET void NAME(product_of)(const Member *me, long n, long depth, long c
 /* Rows of a recurrence, first to last step and back; see loops.c for what the fields of a layer are. Members of a team share the columns
    of a product and then the rows of what is made of it. */
 
-static TARGET void NAME(lstm_cell)(long n, long units, float *gates, const float *before, float *c, float *y) {
+static TARGET void NAME(lstm_cell)(long n, long units, const float *bias, float *gates, const float *before, float *c, float *y) {
     for (long row = 0; row < n; row++) {
         for (long u = 0; u < units; u += LANES) {
             const long left = units - u;
             float *at = gates + row * 4 * units + u;
-            const VEC i = NAME(sigmoid)(NAME(load)(at, left)), f = NAME(sigmoid)(NAME(load)(at + units, left));
-            const VEC g = NAME(tanh)(NAME(load)(at + 2 * units, left)), o = NAME(sigmoid)(NAME(load)(at + 3 * units, left));
+            const VEC i = NAME(sigmoid)(NAME(biased)(at, bias, u, left)), f = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
+            const VEC g = NAME(tanh)(NAME(biased)(at + 2 * units, bias, 2 * units + u, left));
+            const VEC o = NAME(sigmoid)(NAME(biased)(at + 3 * units, bias, 3 * units + u, left));
             const VEC now = f * NAME(load)(before + row * units + u, left) + i * g;
             NAME(store)(at, i, left);
             NAME(store)(at + units, f, left);
@@ -198,7 +204,7 @@ static TARGET void NAME(lstm_forward)(const Layer *layer, long first, long last,
         const long mine = rows.end - rows.begin, skip = rows.begin * units;
         NAME(product_of)(me, n, units, 4 * units, h, units, layer->packed, gates, 4 * units);
         meet(me);
-        NAME(lstm_cell)(mine, units, gates + 4 * skip, c + skip, now + skip, y + skip);
+        NAME(lstm_cell)(mine, units, layer->bias, gates + 4 * skip, c + skip, now + skip, y + skip);
         finish(layer, t, first + rows.begin, mine, y + skip, layer->hn);
         finish(layer, t, first + rows.begin, mine, now + skip, layer->cn);
         meet(me);
@@ -247,13 +253,14 @@ static TARGET void NAME(lstm_backward)(const Layer *layer, long first, long last
     }
 }
 
-static TARGET void NAME(gru_cell)(long n, long units, float *gates, const float *hidden, const float *before, float *y) {
+static TARGET void NAME(gru_cell)(long n, long units, const float *bias, float *gates, const float *hidden, const float *before, float *y) {
     for (long row = 0; row < n; row++) {
         for (long u = 0; u < units; u += LANES) {
             const long left = units - u;
             float *at = gates + row * 3 * units + u;
-            const VEC r = NAME(sigmoid)(NAME(load)(at, left)), z = NAME(sigmoid)(NAME(load)(at + units, left));
-            const VEC new = NAME(tanh)(NAME(load)(at + 2 * units, left) + r * NAME(load)(hidden + row * units + u, left));
+            const VEC r = NAME(sigmoid)(NAME(biased)(at, bias, u, left)), z = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
+            const VEC sum = NAME(biased)(at + 2 * units, bias, 2 * units + u, left);
+            const VEC new = NAME(tanh)(sum + r * NAME(load)(hidden + row * units + u, left));
             NAME(store)(at, r, left);
             NAME(store)(at + units, z, left);
             NAME(store)(at + 2 * units, new, left);
@@ -273,11 +280,11 @@ static TARGET void NAME(gru_forward)(const Layer *layer, long first, long last, 
         const long mine = rows.end - rows.begin, skip = rows.begin * units;
         const Share own = NAME(columns_of)(me, units);
         for (long row = 0; row < n && own.begin < own.end; row++)
-            memcpy(hidden + row * units + own.begin, layer->bias + own.begin, sizeof(float) * (own.end - own.begin));
+            memcpy(hidden + row * units + own.begin, layer->bias_new + own.begin, sizeof(float) * (own.end - own.begin));
         NAME(product_of)(me, n, units, 2 * units, h, units, layer->packed, gates, 3 * units);
         NAME(product_of)(me, n, units, units, h, units, packed_n, hidden, units);
         meet(me);
-        NAME(gru_cell)(mine, units, gates + 3 * skip, hidden + skip, h + skip, y + skip);
+        NAME(gru_cell)(mine, units, layer->bias, gates + 3 * skip, hidden + skip, h + skip, y + skip);
         finish(layer, t, first + rows.begin, mine, y + skip, layer->hn);
         meet(me);
         h = y;
@@ -333,8 +340,11 @@ static TARGET void NAME(rnn_forward)(const Layer *layer, long first, long last, 
         const Share rows = share(me, n);
         NAME(product_of)(me, n, units, units, h, units, layer->packed, y, units);
         meet(me);
-        for (long u = rows.begin * units, end = rows.end * units; u < end; u += LANES)
-            NAME(store)(y + u, NAME(tanh)(NAME(load)(y + u, end - u)), end - u);
+        for (long row = rows.begin; row < rows.end; row++)
+            for (long u = 0; u < units; u += LANES) {
+                float *at = y + row * units + u;
+                NAME(store)(at, NAME(tanh)(NAME(biased)(at, layer->bias, u, units - u)), units - u);
+            }
         finish(layer, t, first + rows.begin, rows.end - rows.begin, y + rows.begin * units, layer->hn);
         meet(me);
         h = y;

@@ -12,7 +12,7 @@ import torch
 
 from seqwise.core.errors import UserError, did_you_mean
 
-VERSION = 1
+VERSION = 2
 """Of what ``loops.c`` and its callers agree on."""
 DECODE = [*([ctypes.c_void_p] + [ctypes.c_long] * 3), *([ctypes.c_void_p] * 4), ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 HERE = Path(__file__).parent

@@ -2,7 +2,7 @@
 
    Rows of a step stand together, steps one after the other, as in torch's PackedSequence: rows[t] rows are active at step t, never
    more than at the step before. Everything that does not wait for the step before is a matrix product of the caller:
-   `gates` holds W_ih x + b when a forward loop begins, activations when it ends; `dgates` the gradients of the sums inside them.
+   `gates` holds W_ih x when a forward loop begins, activations when it ends; `dgates` the gradients of the sums inside them.
 
    The formulas are those of reference.py beside the kernels; gate order is torch's. */
 
@@ -19,7 +19,7 @@
 #include <immintrin.h>
 #endif
 
-#define VERSION 1
+#define VERSION 2
 #define MOST_PARTS 64
 
 enum { RNN, GRU, LSTM };
@@ -28,7 +28,8 @@ typedef struct {
     long cell, steps, batch, units, threads;
     const long *rows;        /* (steps,) */
     const float *weight;     /* W_hh (G units, units), rows one after the other */
-    const float *bias;       /* GRU: b_hn (units,) */
+    const float *bias;       /* of the gates (G units,); GRU: without b_hn */
+    const float *bias_new;   /* GRU: b_hn (units,) */
     float *gates;            /* (N, G units); RNN: unused, its sums are in y */
     float *hidden;           /* GRU: W_hn h + b_hn, (N, units) */
     float *y, *c;            /* (N, units) */

@@ -18,7 +18,7 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 NUMBERS = ("cell", "steps", "batch", "units", "threads")
-TENSORS = ("rows", "weight", "bias", "gates", "hidden", "y", "c", "h0", "c0", "hn", "cn", "dy", "dh", "dc", "dgates", "dhidden")
+TENSORS = ("rows", "weight", "bias", "bias_new", "gates", "hidden", "y", "c", "h0", "c0", "hn", "cn", "dy", "dh", "dc", "dgates", "dhidden")
 
 
 class Layer(ctypes.Structure):
@@ -38,7 +38,7 @@ class Steps:
     rows: Tensor
     """(T,) int64: so many at each step, never more than at the step before."""
 
-    @property
+    @functools.cached_property
     def batch(self) -> int:
         return int(self.rows[0])
 
@@ -52,13 +52,12 @@ class Steps:
         """Whether all rows are equally long."""
         return int(self.rows[-1]) == self.batch
 
-    def before(self, y: Tensor, h0: Tensor, out: Tensor | None = None) -> Tensor:
+    def before(self, y: Tensor, h0: Tensor) -> Tensor:
         """The state before every step, (N, H), from the states after them and the first ones (B, H)."""
-        batch, count = self.batch, len(y)
-        out = torch.empty_like(y) if out is None else out
-        out[:batch] = h0[:batch]
-        out[batch:] = y[: count - batch] if self.dense else y.index_select(0, self._behind)
-        return out
+        before = torch.empty_like(y)
+        before[: self.batch] = h0[: self.batch]
+        before[self.batch :] = y.index_select(0, self._behind)
+        return before
 
     @functools.cached_property
     def _behind(self) -> Tensor:
@@ -87,7 +86,9 @@ def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:
     """
     found, place = library()
     batch, units = tensors["h0"].shape
-    require_shapes(tensors, shapes_of(cell, steps, batch, units, found.seqwise_wide(units, place)))
+    if batch < steps.batch:
+        raise RuntimeError(f"the state has {batch} rows, the input {steps.batch}")
+    require_shapes(tensors, shapes_of(cell, steps.count, batch, units, found.seqwise_wide(units, place)))
     pointers = {name: tensor.data_ptr() for name, tensor in tensors.items()}
     layer = Layer(
         cell=CELLS[cell], steps=len(steps.rows), batch=batch, units=units, threads=threads_for(tensors["weight"], steps),
@@ -97,12 +98,11 @@ def run(direction: str, cell: str, steps: Steps, **tensors: Tensor) -> None:
         raise MemoryError(f"no memory for a copy of the weights of {units} units")
 
 
-def shapes_of(cell: str, steps: Steps, batch: int, units: int, wide: int) -> dict[str, tuple[int, ...]]:
+@functools.lru_cache(maxsize=256)
+def shapes_of(cell: str, count: int, batch: int, units: int, wide: int) -> dict[str, tuple[int, ...]]:
     """What the loops take their tensors to be: they do not look."""
-    if batch < steps.batch:
-        raise RuntimeError(f"the state has {batch} rows, the input {steps.batch}")
-    count, gates = steps.count, GATES[cell] * units
-    shapes = {"weight": (gates, units), "bias": (units,)}
+    gates = GATES[cell] * units
+    shapes = {"weight": (gates, units), "bias": (gates,), "bias_new": (units,)}
     shapes |= dict.fromkeys(("gates", "dgates", "dhidden"), (count, gates)) | dict.fromkeys(("hidden", "y", "c", "dy"), (count, units))
     return shapes | dict.fromkeys(("h0", "c0", "hn", "cn"), (batch, units)) | dict.fromkeys(("dh", "dc"), (batch, wide))
 
@@ -123,12 +123,13 @@ def threads_for(weight: Tensor, steps: Steps) -> int:
     return max(1, min(torch.get_num_threads(), work // LEAST_WORK))
 
 
-def carried(gradient: Tensor) -> Tensor:
-    """A gradient (B, H) as the loops carry it: as wide as whole panels."""
+def carried(gradient: Tensor | None, state: Tensor) -> Tensor:
+    """The gradient of a last state (B, H) as the loops carry it: as wide as whole panels."""
     found, place = library()
-    units = gradient.shape[1]
-    wide = gradient.new_zeros(len(gradient), found.seqwise_wide(units, place))
-    wide[:, :units] = gradient
+    batch, units = state.shape
+    wide = state.new_zeros(batch, found.seqwise_wide(units, place))
+    if gradient is not None:
+        wide[:, :units] = gradient
     return wide
 
 
@@ -137,11 +138,9 @@ def kept_or_copied(saved: Tensor) -> Tensor:
     return torch.empty_like(saved) if torch._C._autograd._get_current_graph_task_keep_graph() else saved
 
 
-def weight_gradients(dgates: Tensor, x: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> tuple[Tensor, Tensor]:
-    """Of W_ih and W_hh: the sums over all steps of dgates (N, G) times the input (N, D), and times the state before (N, H)."""
-    width = x.shape[1]
-    read = x.new_empty(len(x), width + y.shape[1])
-    read[:, :width] = x
-    steps.before(y, h0, out=read[:, width:])
-    both = sum_of_outer(dgates, read)
-    return both[:, :width], both[:, width:]
+def states_outer(dgates: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> Tensor:
+    """The gradient of W_hh: the sum over all steps of dgates (N, G) times the state before (N, H)."""
+    if not steps.dense:
+        return sum_of_outer(dgates, steps.before(y, h0))
+    batch = steps.batch
+    return sum_of_outer(dgates[batch:], y[:-batch]).add_(sum_of_outer(dgates[:batch], h0[:batch]))

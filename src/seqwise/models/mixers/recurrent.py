@@ -72,7 +72,7 @@ class Recurrent(nn.Module, abc.ABC):
         if self.config.directions == 2:
             return self._both_directions(x, mask), None
         state = self.initial_state(x) if state is None else state
-        y, state = self._run(x, state, mask, direction=0, final=carry)
+        y, state = recur(self.cell.name, x, state, self.weights(0), lengths(mask), final=carry)
         return y, state if carry else None
 
     def initial_state(self, x: Tensor) -> State:
@@ -81,14 +81,12 @@ class Recurrent(nn.Module, abc.ABC):
     def weights(self, direction: int) -> tuple[Tensor, ...]:
         return tuple(getattr(self, name) for name in parameter_names(direction, self.cell.parameters))
 
-    def _run(self, x: Tensor, state: State, mask: Tensor | None, *, direction: int, final: bool) -> tuple[Tensor, State]:
-        lengths = None if mask is None else mask.sum(1)
-        return recur(self.cell.name, x, state, self.weights(direction), lengths, final=final)
-
     def _both_directions(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        forwards, _ = self._run(x, self.initial_state(x), mask, direction=0, final=False)
-        backwards, _ = self._run(reverse(x, mask), self.initial_state(x), mask, direction=1, final=False)
-        return torch.cat((forwards, reverse(backwards, mask)), dim=-1)
+        begin, real = self.initial_state(x), lengths(mask)
+        outputs = [
+            recur(self.cell.name, x, begin, self.weights(direction), real, final=False, backwards=direction == 1)[0] for direction in (0, 1)
+        ]
+        return torch.cat(outputs, dim=-1)
 
     @classmethod
     def configure(cls, config: SeqwiseConfig, layer: int) -> RecurrentConfig:
@@ -120,10 +118,6 @@ def parameter_names(direction: int, names: tuple[str, ...] = PARAMETERS) -> tupl
     return tuple(f"{name}_l0{suffix}" for name in names)
 
 
-def reverse(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Reverse (B, T, D) along time, each row within its real length; padding stays where it is."""
-    if mask is None:
-        return x.flip(1)
-    time = torch.arange(x.shape[1], device=x.device)
-    index = torch.where(mask, mask.sum(1, keepdim=True) - 1 - time, time)
-    return x.gather(1, index.unsqueeze(-1).expand_as(x))
+def lengths(mask: Tensor | None) -> Tensor | None:
+    """(B,), the real tokens of each row."""
+    return None if mask is None else mask.sum(1)
