@@ -42,9 +42,12 @@ def is_whole(x: Tensor) -> bool:
 def sum_of_outer(left: Tensor, right: Tensor) -> Tensor:
     """The sum over rows of left (N, G) times right (N, D): (G, D). Not differentiated.
 
-    The smaller factor stands first and the rows come in blocks, since oneDNN copies what is not in its order.
+    The narrower factor stands first, which either library likes better. For oneDNN the rows come in blocks: it copies what is not in its
+    order.
     """
+    if left.shape[1] > right.shape[1]:
+        return sum_of_outer(right, left).T
     if not onednn_pays(left.numel() * right.shape[1]):
         return left.T @ right
     parts = zip(left.split(ROWS), right.split(ROWS), strict=True)
-    return functools.reduce(Tensor.add_, (linear(b.T, a.T) for a, b in parts)).T
+    return functools.reduce(Tensor.add_, (linear(a.T, b.T) for a, b in parts))
