@@ -18,6 +18,7 @@ from seqwise.core.files import read_json, write_json
 from seqwise.models.accounting import count_of_model
 from seqwise.pretraining.build import corpus_feed, training_config
 from seqwise.pretraining.corpus import prepare
+from seqwise.pretraining.options import PretrainOptions
 from seqwise.training.checkpoint import drop_checkpoint
 from seqwise.training.loop import Trainer
 from seqwise.zoo.recipes import Recipe
@@ -56,6 +57,13 @@ def llama_config(target: int, *, layers: int, vocabulary: int, context: int) -> 
     )
 
 
+def llama(options: PretrainOptions, recipe: Recipe, tokenizer: Any) -> LlamaForCausalLM:
+    """With fresh weights, as large as a model of the zoo."""
+    config = llama_config(options.target_parameters, layers=recipe.layers, vocabulary=len(tokenizer), context=recipe.context)
+    config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
+    return LlamaForCausalLM(config)
+
+
 def llama_trainer(bench: Bench, recipe: Recipe, folder: Path, like: dict[str, Any]) -> Trainer:
     """Ready to train on what ``like``, the record of a causal model of the zoo, was trained on, or to go on."""
     options = options_of(recipe)
@@ -63,14 +71,11 @@ def llama_trainer(bench: Bench, recipe: Recipe, folder: Path, like: dict[str, An
         tokenizer, parts = prepare(options, folder, lambda text: print(f"  {text}", flush=True))
     if parts["train"].sha256 != like["corpus"]["train"]["sha256"]:
         raise RuntimeError("the training text is no longer that of the zoo")
-    size = {"layers": recipe.layers, "vocabulary": len(tokenizer), "context": recipe.context}
-    config = llama_config(options.target_parameters, **size)
-    config.pad_token_id, config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
     torch.set_num_threads(like["environment"]["threads"])
     torch.manual_seed(options.seed)
     feed, training = corpus_feed(options, tokenizer, parts), training_config(options, like["steps"])
     accelerator = Accelerator(cpu=like["environment"]["device"] == "cpu", mixed_precision=like["environment"]["precision"])
-    trainer = Trainer(LlamaForCausalLM(config), feed, training, folder=folder / "checkpoint", accelerator=accelerator)
+    trainer = Trainer(llama(options, recipe, tokenizer), feed, training, folder=folder / "checkpoint", accelerator=accelerator)
     trainer.resume()
     return trainer
 
