@@ -114,8 +114,9 @@ def _table(block: Table) -> str:
     caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
     head = "".join(f'<th scope="col" class="{_classes(column)}">{escape(column.title)}</th>' for column in block.columns)
     rows = "".join(_table_row(block.columns, row) for row in block.rows)
-    kind = ' class="sortable"' if block.sortable and len(block.rows) > 2 else ""
-    return f'<div class="scroll" tabindex="0"><table{kind}>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    kinds = {"sortable": block.sortable and len(block.rows) > 2, "stacked": any(column.wide for column in block.columns)}
+    kind = " ".join(name for name, holds in kinds.items() if holds)
+    return f'<div class="scroll" tabindex="0"><table class="{kind}">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def _table_row(columns: tuple[Column, ...], row: tuple[str | Cell, ...]) -> str:
@@ -128,7 +129,7 @@ def _table_cell(column: Column, cell: Cell) -> str:
     missing = " missing" if cell.text == MISSING else ""
     content = f"<strong>{escape(cell.text)}</strong>" if cell.strong else escape(cell.text)
     note = f"<small>{escape(cell.note)}</small>" if cell.note else ""
-    return f'<td class="{_classes(column)}{missing}"{sort}>{content}{note}</td>'
+    return f'<td class="{_classes(column)}{missing}" data-title="{escape(column.title)}"{sort}>{content}{note}</td>'
 
 
 def _classes(column: Column) -> str:
