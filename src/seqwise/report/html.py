@@ -116,7 +116,8 @@ def _table(block: Table) -> str:
     rows = "".join(_table_row(block.columns, row) for row in block.rows)
     kinds = {"sortable": block.sortable and len(block.rows) > 2, "stacked": any(column.wide for column in block.columns)}
     kind = " ".join(name for name, holds in kinds.items() if holds)
-    return f'<div class="scroll" tabindex="0"><table class="{kind}">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    content = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="scroll" tabindex="0"><table class="{kind}">{content}</table></div>'
 
 
 def _table_row(columns: tuple[Column, ...], row: tuple[str | Cell, ...]) -> str:
