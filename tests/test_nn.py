@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import seqwise.nn
 from seqwise.kernels import backend
 from seqwise.kernels.c import autograd, library
+from seqwise.kernels.c.rows import equal_steps
 
 LAYERS = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU, "RNN": torch.nn.RNN}
 
@@ -191,3 +192,24 @@ def test_inside_another_default_device():
     expected = layer(x)[0]
     with torch.device("meta"):
         assert torch.equal(layer(x, (torch.zeros(1, 2, 4, device="cpu"),) * 2)[0], expected)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_last_state_can_be_cut_off_in_place(name, layers):
+    layer = getattr(seqwise.nn, name)(3, 4, layers)
+    _, state = layer(torch.randn(5, 7, 3))
+    for one in state if name == "LSTM" else (state,):
+        one.detach_().mul_(2)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_answer_without_gradients_before_a_training(name):
+    layer, x = getattr(seqwise.nn, name)(3, 4, 2, bidirectional=True), torch.randn(6, 2, 3)
+    equal_steps.cache_clear()
+    with torch.inference_mode():
+        expected = layer(x)[0]
+    y = layer(x)[0]
+    y.sum().backward()
+    assert torch.equal(y, expected)
+    assert all(p.grad is not None for p in layer.parameters())

@@ -16,7 +16,7 @@ from seqwise.kernels import chosen
 from seqwise.kernels.c import autograd
 from seqwise.kernels.c.kernels import require_float32
 from seqwise.kernels.c.loops import Steps
-from seqwise.kernels.c.rows import Packed, equally_long
+from seqwise.kernels.c.rows import Packed, equal_steps
 from seqwise.kernels.c.torch_modules import decode
 
 State = tuple[Tensor, ...]
@@ -46,18 +46,19 @@ class OnLoops:
         return known and self.mode != "RNN_RELU" and all(chosen(self.recurrence, x) == "c" for x in (data, *states, self.weight_hh_l0))
 
     def _packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
-        rows = Packed(Steps(input.batch_sizes))
-        hx = self._zeros(input.data, rows.steps.batch) if hx is None else self.permute_hidden(hx, input.sorted_indices)
+        steps = Steps(input.batch_sizes)
+        hx = self._zeros(input.data, steps.batch) if hx is None else self.permute_hidden(hx, input.sorted_indices)
         self.check_forward_args(input.data, hx, input.batch_sizes)
-        y, final = self._stack(input.data, rows, hx)
+        y, final = self._stack(input.data, steps, hx)
         return input._replace(data=y), self.permute_hidden(final, input.unsorted_indices)
 
     def _padded(self, input: Tensor, hx: Any) -> tuple[Tensor, Any]:
+        require_float32(input)
         x = input.transpose(0, 1) if self.batch_first else input
         length, batch, _ = x.shape
         hx = self._zeros(x, batch) if hx is None else hx
         self.check_forward_args(input, hx, None)
-        y, final = self._stack(x.reshape(length * batch, -1), equally_long(batch, length), hx)
+        y, final = self._stack(x.reshape(length * batch, -1), equal_steps(batch, length), hx)
         y = y.view(length, batch, -1)
         return y.transpose(0, 1) if self.batch_first else y, final
 
@@ -69,7 +70,7 @@ class OnLoops:
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def _stack(self, x: Tensor, rows: Packed, hx: Any) -> tuple[Tensor, Any]:
+    def _stack(self, x: Tensor, steps: Steps, hx: Any) -> tuple[Tensor, Any]:
         """All layers over packed rows (N, D)."""
         state = hx if self.recurrence == "lstm" else (hx,)
         finals = []
@@ -77,25 +78,22 @@ class OnLoops:
             outputs = []
             for direction in range(self._directions):
                 begin = tuple(s[layer * self._directions + direction] for s in state)
-                y, *final = self._layer(rows.steps.reverse(x) if direction else x, begin, layer, direction, rows)
-                outputs.append(rows.steps.reverse(y) if direction else y)
+                y, *final = self._layer(x, begin, layer, direction, steps)
+                outputs.append(y)
                 finals.append(final)
             x = torch.cat(outputs, dim=1) if self.bidirectional else outputs[0]
             if layer + 1 < self.num_layers:
                 x = nn.functional.dropout(x, self.dropout, self.training)
-        final = tuple(torch.stack(parts) if len(parts) > 1 else parts[0].unsqueeze(0) for parts in zip(*finals, strict=True))
+        final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
         return x, final if self.recurrence == "lstm" else final[0]
 
-    def _layer(self, x: Tensor, state: State, layer: int, direction: int, rows: Packed) -> tuple[Tensor, ...]:
+    def _layer(self, x: Tensor, state: State, layer: int, direction: int, steps: Steps) -> tuple[Tensor, ...]:
         suffix = f"_l{layer}" + ("_reverse" if direction else "")
         weights = [getattr(self, name + suffix) for name in ("weight_ih", "weight_hh")]
-        biases = [getattr(self, name + suffix) for name in ("bias_ih", "bias_hh")] if self.bias else self._no_biases(weights[0])
+        names = ("bias_ih", "bias_hh") if self.bias else ()
+        biases = [getattr(self, name + suffix) for name in names] or [weights[0].new_zeros(len(weights[0]))] * 2
         require_float32(x, *state, *weights, *biases)
-        return self.function.apply(x, *state, *(w.contiguous() for w in (*weights, *biases)), rows)
-
-    @staticmethod
-    def _no_biases(weight: Tensor) -> list[Tensor]:
-        return [weight.new_zeros(len(weight))] * 2
+        return self.function.apply(x, *state, *(w.contiguous() for w in (*weights, *biases)), Packed(steps, backwards=direction == 1))
 
 
 class LSTM(OnLoops, nn.LSTM):

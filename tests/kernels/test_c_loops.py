@@ -17,6 +17,7 @@ import seqwise.kernels
 from seqwise.core.errors import UserError
 from seqwise.kernels import KERNELS, backend, fastest, kernel, recur
 from seqwise.kernels.c import library, loops
+from seqwise.kernels.c.rows import rows_of
 
 SETS = library.instruction_sets()
 CELLS = list(TORCH)
@@ -151,11 +152,64 @@ def test_an_answer_without_gradients_leaves_nothing_that_breaks_a_training():
     """What is known about rows is kept between calls."""
     x, state, *weights = single(scaled("gru", 3, 5, 4, 6))
     lengths = torch.tensor([5, 2, 4])
+    rows_of.cache_clear()
     with torch.inference_mode():
         expected = recur("gru", x, state, tuple(weights), lengths, backwards=True)[0]
     y = recur("gru", x, state, tuple(weights), lengths, backwards=True)[0]
     y.sum().backward()
     assert torch.equal(y, expected)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("name", ["c", "native"])
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_lengths_beyond_the_row_are_its_own(recurrence, name, backwards):
+    x, state, *weights = single(scaled(recurrence, 3, 5, 4, 6))
+    found = []
+    for lengths in ([9, 5, 4], [5, 5, 4]):
+        with backend(name):
+            found.append(recur(recurrence, x, state, tuple(weights), torch.tensor(lengths), backwards=backwards)[0])
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_a_state_of_more_rows_is_refused(recurrence):
+    x, state, *weights = single(scaled(recurrence, 3, 5, 4, 6))
+    for lengths in (None, torch.tensor([5, 2, 4])):
+        with pytest.raises(RuntimeError, match="the state has 4 rows, the input 3"):
+            KERNELS[recurrence]["c"](x, tuple(torch.zeros(4, 6) for _ in state), *weights, lengths=lengths)
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 2, 4]])
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_the_output_of_frozen_weights_can_be_added_to(recurrence, lengths):
+    x, state, *weights = single(scaled(recurrence, 3, 5, 4, 6))
+    frozen = [w.detach() for w in weights]
+    more = torch.ones(6, requires_grad=True)
+    y, _ = recur(recurrence, x.detach(), tuple(s.detach() for s in state), tuple(frozen), lengths and torch.tensor(lengths))
+    y += more
+    y.sum().backward()
+    assert torch.equal(more.grad, torch.full((6,), 15.0))
+
+
+@pytest.mark.parametrize("recurrence", CELLS)
+def test_the_output_of_rows_of_different_lengths_can_be_written_to(recurrence):
+    """It is no view, and not kept for the way back."""
+    x, state, *weights = single(scaled(recurrence, 3, 5, 4, 6))
+    found = []
+    for change in (lambda y: y * 2, lambda y: y.mul_(2)):
+        y, _ = recur(recurrence, x, state, tuple(weights), torch.tensor([5, 2, 4]))
+        found.append(torch.autograd.grad(change(y).square().sum(), [x, *weights]))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_a_refused_call_leaves_no_trace():
+    """What is known about rows is kept between calls: nothing of a call under a transform."""
+    x, state, *weights = single(scaled("gru", 3, 41, 4, 6))
+    rows_of.cache_clear()
+    with backend("c"), pytest.raises(UserError, match="records or transforms"):
+        torch.func.grad(lambda x: recur("gru", x, state, tuple(weights))[0].sum())(x.detach())
+    assert recur("gru", x, state, tuple(weights))[0].isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["reference", "native"])

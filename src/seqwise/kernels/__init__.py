@@ -3,7 +3,7 @@
 A kernel is ``kernel(x, state, weight_ih, weight_hh, bias_ih, bias_hh) -> (y, state)``: ``x`` is (B, T, D), ``y`` is (B, T, H)
 and ``state`` a tuple of (B, H), ``(h, c)`` for the LSTM and ``(h,)`` otherwise. Gate order and formulas are ``torch.nn``'s.
 The minimal ones have no ``weight_hh`` and ``bias_hh``. What they stand on, ``linear_scan``, is no kernel of a layer.
-Those called ``c`` take float32 on a CPU alone, and ``lengths`` as :func:`recur` does.
+Those called ``c`` take float32 on a CPU alone, and ``lengths`` as :func:`recur` does; of RNN, GRU and LSTM ``backwards`` too.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from seqwise.core.registry import Registry
-from seqwise.kernels.c.library import available
+from seqwise.kernels.c.library import available, recorded
 
 State = tuple[Tensor, ...]
 Kernel = Callable[..., tuple[Tensor, State]]
@@ -64,8 +64,8 @@ KERNELS = {
     ),
 }
 
-EITHER_WAY = ("rnn", "lstm", "gru")
-"""Recurrences whose loops in C read rows from either end."""
+BACKWARDS_IN_C = ("rnn", "lstm", "gru")
+"""Recurrences whose loops in C also read rows from their ends."""
 AUTOMATIC = "auto"
 _backend: ContextVar[str] = ContextVar("seqwise_kernel_backend", default=AUTOMATIC)
 
@@ -104,14 +104,7 @@ def is_plain(x: Tensor) -> bool:
     """Whether ``x`` is float32 on a CPU, and nothing but numbers is wanted of what is done with it."""
     usual = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
     dense = usual and x.layout is torch.strided and not x.is_nested
-    return dense and not (torch.is_autocast_enabled("cpu") or _recorded())
-
-
-def _recorded() -> bool:
-    """Whether torch takes operations down, or transforms them: it does not see what C does."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack():
-        return True
-    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
+    return dense and not (torch.is_autocast_enabled("cpu") or recorded())
 
 
 def chosen(recurrence: str, x: Tensor) -> str:
@@ -144,8 +137,9 @@ def recur(
     """
     name = chosen(recurrence, x)
     run = KERNELS[recurrence][name]
-    if name == "c" and recurrence in EITHER_WAY:
-        return run(x, state, *weights, lengths=lengths, reverse=backwards)
+    if name == "c" and recurrence in BACKWARDS_IN_C:
+        return run(x, state, *weights, lengths=lengths, backwards=backwards)
+    lengths = None if lengths is None else lengths.clamp(0, x.shape[1])
     if backwards:
         y, state = recur(recurrence, reverse(x, lengths), state, weights, lengths, final=final)
         return reverse(y, lengths), state

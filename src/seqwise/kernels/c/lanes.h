@@ -30,7 +30,7 @@ INLINE void NAME(store)(float *to, VEC x, long n) {
     else memcpy(to, &x, sizeof(float) * n);
 }
 
-/* A sum inside a gate; its bias is in it already where there is none. */
+/* A sum inside a gate; where there is no bias, it is in the sum already. */
 INLINE VEC NAME(biased)(const float *from, const float *bias, long offset, long n) {
     return bias ? NAME(load)(from, n) + NAME(load)(bias + offset, n) : NAME(load)(from, n);
 }
@@ -179,7 +179,8 @@ static TARGET void NAME(lstm_cell)(long n, long units, const float *bias, float 
         for (long u = 0; u < units; u += LANES) {
             const long left = units - u;
             float *at = gates + row * 4 * units + u;
-            const VEC i = NAME(sigmoid)(NAME(biased)(at, bias, u, left)), f = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
+            const VEC i = NAME(sigmoid)(NAME(biased)(at, bias, u, left));
+            const VEC f = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
             const VEC g = NAME(tanh)(NAME(biased)(at + 2 * units, bias, 2 * units + u, left));
             const VEC o = NAME(sigmoid)(NAME(biased)(at + 3 * units, bias, 3 * units + u, left));
             const VEC now = f * NAME(load)(before + row * units + u, left) + i * g;
@@ -258,7 +259,8 @@ static TARGET void NAME(gru_cell)(long n, long units, const float *bias, float *
         for (long u = 0; u < units; u += LANES) {
             const long left = units - u;
             float *at = gates + row * 3 * units + u;
-            const VEC r = NAME(sigmoid)(NAME(biased)(at, bias, u, left)), z = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
+            const VEC r = NAME(sigmoid)(NAME(biased)(at, bias, u, left));
+            const VEC z = NAME(sigmoid)(NAME(biased)(at + units, bias, units + u, left));
             const VEC sum = NAME(biased)(at + 2 * units, bias, 2 * units + u, left);
             const VEC new = NAME(tanh)(sum + r * NAME(load)(hidden + row * units + u, left));
             NAME(store)(at, r, left);

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from seqwise.kernels.c.library import library
-from seqwise.kernels.c.products import sum_of_outer
 
 CELLS = {"rnn": 0, "gru": 1, "lstm": 2}
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -47,11 +46,6 @@ class Steps:
         """Real steps of all rows, N."""
         return int(self.rows.sum())
 
-    @functools.cached_property
-    def dense(self) -> bool:
-        """Whether all rows are equally long."""
-        return int(self.rows[-1]) == self.batch
-
     def before(self, y: Tensor, h0: Tensor) -> Tensor:
         """The state before every step, (N, H), from the states after them and the first ones (B, H)."""
         before = torch.empty_like(y)
@@ -66,8 +60,6 @@ class Steps:
 
     def reverse(self, x: Tensor) -> Tensor:
         """Each row of (N, D) from its last step to its first."""
-        if self.dense:
-            return x.view(len(self.rows), self.batch, -1).flip(0).view(x.shape)
         return x.index_select(0, self._mirrored)
 
     @functools.cached_property
@@ -136,11 +128,3 @@ def carried(gradient: Tensor | None, state: Tensor) -> Tensor:
 def kept_or_copied(saved: Tensor) -> Tensor:
     """Where a backward loop may write what takes the place of ``saved``: there, unless the graph is kept for another pass."""
     return torch.empty_like(saved) if torch._C._autograd._get_current_graph_task_keep_graph() else saved
-
-
-def states_outer(dgates: Tensor, y: Tensor, h0: Tensor, steps: Steps) -> Tensor:
-    """The gradient of W_hh: the sum over all steps of dgates (N, G) times the state before (N, H)."""
-    if not steps.dense:
-        return sum_of_outer(dgates, steps.before(y, h0))
-    batch = steps.batch
-    return sum_of_outer(dgates[batch:], y[:-batch]).add_(sum_of_outer(dgates[:batch], h0[:batch]))

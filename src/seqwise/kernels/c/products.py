@@ -42,10 +42,10 @@ def is_whole(x: Tensor) -> bool:
 def sum_of_outer(left: Tensor, right: Tensor) -> Tensor:
     """The sum over rows of left (N, G) times right (N, D): (G, D). Not differentiated.
 
-    The narrower factor stands first, which either library likes better. For oneDNN the rows come in blocks: it copies what is not in its
-    order.
+    Of many rows the narrower factor stands first, which either library likes better; of few that would cost more, when a gradient is laid
+    out as its weight, than it saves. For oneDNN the rows come in blocks: it copies what is not in its order.
     """
-    if left.shape[1] > right.shape[1]:
+    if left.shape[1] > right.shape[1] and len(left) > ROWS:
         return sum_of_outer(right, left).T
     if not onednn_pays(left.numel() * right.shape[1]):
         return left.T @ right
