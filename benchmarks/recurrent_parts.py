@@ -17,7 +17,7 @@ from figures import Bench, Figure, Findings
 from gate import NO_GATE, require_gate, run_alone
 from recurrent import GATES, LENGTH, collecting_off, dense, peaks, thread_counts
 
-from seqwise.kernels.c import autograd, loops
+from seqwise.kernels.c import autograd
 
 SHAPES = ((8, 64), (8, 128), (32, 128), (128, 128), (8, 256))
 """Batch and width."""
@@ -41,7 +41,7 @@ def parts_timed() -> Iterator[dict[str, float]]:
 
         return call
 
-    products = [(autograd, "linear"), (autograd, "sum_of_outer"), (loops, "sum_of_outer")]
+    products = [(autograd, "linear"), (autograd, "sum_of_outer")]
     patches = [mock.patch.object(place, name, timed(getattr(place, name), lambda *_: "products")) for place, name in products]
     patches.append(mock.patch.object(autograd, "run", timed(autograd.run, lambda direction, *_: f"loop {direction}s")))
     with ExitStack() as stack:
