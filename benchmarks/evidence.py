@@ -21,6 +21,7 @@ from labels import CASES, labels
 from language import nanogpt, wikitext
 from padding import padding
 from pipeline import pipeline
+from probes import parity
 from recurrent import recurrent_grid, recurrent_ragged
 from recurrent_parts import recurrent_parts
 from runs import REAL_RUNS, real_run
@@ -63,6 +64,7 @@ STEPS: dict[str, Step] = {
     "digit-strings": strings,
     "dates-quick": dates,
     "multi30k-2h": multi30k,
+    "parity": parity,
     "pretraining-memory": pretraining_memory,
     **{step: functools.partial(labels, name=name, count=count) for step, (name, count) in CASES.items()},
     "depth": functools.partial(depth, corpus="demo:docs"),

@@ -1,0 +1,64 @@
+"""Parity beyond the lengths of training: RNN, LSTM, minGRU and Transformers with every position code. A check of the probes, no verdict.
+
+usage: python benchmarks/evidence.py --only parity
+"""
+
+import statistics
+from typing import Any
+
+from figures import Bench, Figure, Findings
+
+from seqwise.core.files import read_json, write_json
+from seqwise.textbook.probed import EVERY_RATE
+from seqwise.textbook.state_tracking import CODES, FAR, MODELS, SOLVED, TRAINED, network
+from seqwise.training.probing import ProbeConfig, run_probe
+
+STEPS, SEEDS = 5_000, 3
+
+
+def trained(bench: Bench, name: str, rate: float, seed: int) -> dict[str, Any]:
+    """One training, ended when it is solved; from disk where it is there."""
+    place = bench.out / "runs" / "parity" / f"{name.replace(', ', '-')}-{rate}-{seed}.json"
+    if not place.exists():
+        probe = ProbeConfig(
+            probe="parity",
+            shortest=2,
+            longest=TRAINED,
+            test_lengths=(TRAINED, *FAR),
+            steps=bench.choose(STEPS, 20),
+            learning_rate=rate,
+            stop_when_solved=True,
+        )
+        found = run_probe(probe, network(name, probe), seed=seed)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_json(place, found)
+        print(f"  {name}, rate {rate}, seed {seed}: {found['curve'][-1]['accuracy']:.3f} after {found['steps']} steps", flush=True)
+    return read_json(place)
+
+
+def chosen(runs: dict[float, list[dict[str, Any]]]) -> float:
+    """The learning rate that is best on validation, which has the longest length of training."""
+    return max(runs, key=lambda rate: statistics.fmean(run["curve"][-1]["accuracy"] for run in runs[rate]))
+
+
+def parity(bench: Bench) -> Findings:
+    """Of each model the rate that is best on validation; the mean over seeds of the accuracy at each length, and their least and most."""
+    figures, details = [], {}
+    for name in MODELS:
+        runs = {rate: [trained(bench, name, rate, seed) for seed in range(bench.choose(SEEDS, 1))] for rate in EVERY_RATE}
+        rate = chosen(runs)
+        details[name] = {str(each): found for each, found in runs.items()}
+        for length in (TRAINED, *FAR):
+            right = [scores["accuracy"] for run in runs[rate] for scores in run["by_length"] if scores["length"] == length]
+            figures.append(
+                Figure(
+                    name=f"{name}, rate {rate}: length {length}",
+                    value=statistics.fmean(right),
+                    unit="accuracy",
+                    interval=(min(right), max(right)),
+                    spread="least and most of the seeds",
+                    samples=len(right),
+                    wanted=f">= {SOLVED}" if name not in CODES and name != "mingru" and length > TRAINED else None,
+                )
+            )
+    return Findings(figures, details)
