@@ -9,6 +9,8 @@ from seqwise.report.document import Style
 
 CHARACTER_WIDTH = 6.6
 """Pixels of an average character at the 12-pixel size of a drawing."""
+WIDER = dict.fromkeys("0123456789", 7.7) | dict.fromkeys("−+%", 10.5)
+"""What numbers are made of, in DejaVu Sans."""
 
 
 def element(name: str, content: str = "", /, **attributes: object) -> str:
@@ -43,7 +45,7 @@ def shortened(label: str, longest: int) -> str:
 
 def text_width(label: str, *, strong: bool = False) -> float:
     """Pixels, about; bold letters are wider."""
-    return CHARACTER_WIDTH * len(label) * (1.12 if strong else 1.0)
+    return sum(WIDER.get(character, CHARACTER_WIDTH) for character in label) * (1.12 if strong else 1.0)
 
 
 def _polygon(*points: tuple[float, float]) -> Callable[[float, float, float], str]:

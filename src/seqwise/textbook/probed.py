@@ -1,5 +1,6 @@
 """What experiments on probes share: models of a size, what counts as untrained, and picture of scores by length."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -77,14 +78,24 @@ def by_length(
     styles: Mapping[str, Style],
     axis: str,
 ) -> tuple[Figure, ...]:
-    """Scores against test length, mean over seeds with their interval.
+    """Shares against test length, mean over seeds with their interval, as far as there are such shares.
 
     Args:
         models: runs by seed.
         trivial: the score, by length, of who has learned nothing.
     """
-    found = {name: averaged({n: list(scores(rows, n, trivial(n)).values()) for n in lengths if rows}) for name, rows in models.items()}
+    found = {
+        name: tuple(
+            dataclasses.replace(point, low=_share(point.low), high=_share(point.high))
+            for point in averaged({n: list(scores(rows, n, trivial(n)).values()) for n in lengths if rows})
+        )
+        for name, rows in models.items()
+    }
     return lines(title, found, styles, (Axis("length", numbers.count, log=True), Axis(axis, numbers.number)))
+
+
+def _share(value: float | None) -> float | None:
+    return None if value is None else min(1.0, max(0.0, value))
 
 
 def by_rate(results: Sequence[Result], part: str, **settings: Any) -> Runs:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import seqwise.nn
 from seqwise.kernels.gru.reference import gru
 from seqwise.kernels.linear_scan.blocked import scan
 from seqwise.kernels.lstm.reference import lstm
@@ -44,9 +45,9 @@ Layer = tuple[Callable[[Tensor], Tensor], int, list[nn.Parameter]]
 
 
 def fused(kind: str, parameters: int) -> Layer:
-    """torch.nn's layer, one operator for all steps."""
+    """One operator for all steps: the layer of this package, which on a GPU is torch.nn's."""
     width = round((parameters / GATES[kind] / 2) ** 0.5)
-    layer = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind](width, width, batch_first=True)
+    layer = {"rnn": seqwise.nn.RNN, "lstm": seqwise.nn.LSTM, "gru": seqwise.nn.GRU}[kind](width, width, batch_first=True)
     return lambda x: layer(x)[0], width, list(layer.parameters())
 
 
