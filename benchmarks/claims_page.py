@@ -26,8 +26,11 @@ def document(result: Result) -> str:
 
 
 def claims(result: Result) -> str:
+    clauses = [clause for claim in result["claims"] for clause in claim["clauses"]]
+    known = sum(clause["pilot_seen"] for clause in clauses)
+    told = f"Of {len(clauses)} clauses {known} were given their rule with a pilot's figure known.\n\n"
     rows = [[f"`{claim['id']}`", claim["verdict"], claim["summary"], f"{claim['seconds']:.0f} s"] for claim in result["claims"]]
-    return markdown(["claim", "verdict", "in numbers", "took"], rows)
+    return told + markdown(["claim", "verdict", "in numbers", "took"], rows)
 
 
 def agreement(result: Result) -> str:

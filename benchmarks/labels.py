@@ -64,7 +64,8 @@ def labels(bench: Bench, name: str, count: int, models: tuple[str, ...] = FAMILI
         configurations=bench.choose(2, 1),
     )
     rows = [{"labels": count, "family": family} | gain(result, f"{family}-tiny") for family in models]
-    return Findings(_figures(rows, result["protocol"]), {"rows": rows, "protocol": result["protocol"]})
+    baselines = {model["name"]: model["scores"] for model in result["models"] if model["kind"] == "baseline"}
+    return Findings(_figures(rows, result["protocol"]), {"rows": rows, "protocol": result["protocol"], "baselines": baselines})
 
 
 def _figures(rows: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any]) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""What our Transformer and a LLaMA of its size differ in, one thing at a time: shorter trainings on the tokens of the zoo, in their order.
+"""Initialisation and heads, in which our Transformer and a LLaMA of its size differ, one at a time: shorter trainings on the zoo's tokens.
 
 usage: python benchmarks/evidence.py --only zoo-terms, which goes on where it stopped
 """
@@ -24,7 +24,7 @@ from seqwise.zoo.recipes import Recipe
 from zoo import options_of, recipes
 
 STEPS = 300
-"""A whole schedule, over 2.5 million tokens; at 110 steps nothing was to be seen."""
+"""A whole schedule, over 2.5 million tokens."""
 LLAMA = "llama"
 VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "transformer": ("transformer", {}),

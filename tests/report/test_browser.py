@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from seqwise.comparison.page import render_report
+from seqwise.report.document import Column, Document, Section, Table
+from seqwise.report.html import render
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium to open a page")
@@ -29,6 +31,7 @@ frame.onload = () => {
   const found = {
     width: page.documentElement.scrollWidth,
     rightmost: Math.ceil(Math.max(...elements.map((e) => e.getBoundingClientRect().right))),
+    cells: Math.ceil(Math.max(0, ...[...page.querySelectorAll("td")].map((e) => e.getBoundingClientRect().right))),
     shown: drawings.filter((e) => e.getBoundingClientRect().width > 0).length,
     sorters: page.querySelectorAll("th button").length,
     fetched: frame.contentWindow.performance.getEntriesByType("resource").length,
@@ -76,3 +79,12 @@ def test_page_fits_its_width(variant, width, tmp_path):
     assert found["sorters"] > 10
     assert found["fetched"] == 0
     assert "CONSOLE" not in log
+
+
+def test_tables_of_sentences_stand_row_under_row_on_a_phone(tmp_path):
+    columns = (Column("claim", wide=True), Column("verdict", wide=True))
+    rows = (("a statement that is as long as statements are, and longer than a phone is wide", "undecided: too little was tried"),) * 3
+    for stacked in (True, False):
+        page = render(Document("t", "s", (Section("a", "A", "", (Table(columns, rows, stacked=stacked),)),), ""))
+        found, _ = open_page(page, 390, tmp_path)
+        assert (found["cells"] <= 390) == stacked

@@ -134,3 +134,14 @@ def test_colours_are_readable(theme):
         assert _contrast(colours[name], colours["page"]) >= 4.5, name
     for index in range(8):
         assert _contrast(colours[f"s{index}"], colours["paper"]) >= 3.0, index
+
+
+def test_a_stacked_table_names_every_cell_and_keeps_its_roles():
+    columns = (Column("claim", wide=True), Column("verdict"))
+    page = render(Document("t", "s", (Section("a", "A", "", (Table(columns, (("so & so", "open"),), stacked=True),)),), ""))
+    assert '<table class="stacked" role="table">' in page
+    assert '<td class="left wide" data-title="claim" role="cell">so &amp; so</td>' in page
+    plain = render(Document("t", "s", (Section("a", "A", "", (Table(columns, (("so", "open"),)),)),), ""))
+    body = plain.partition("</style>")[2]
+    assert "data-title" not in body
+    assert "stacked" not in body

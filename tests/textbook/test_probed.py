@@ -6,7 +6,7 @@ import pytest
 
 from seqwise.models.accounting import count_of_model
 from seqwise.models.seq2seq import SeqwiseForSeq2SeqLM
-from seqwise.textbook import attention_support
+from seqwise.textbook import attention_support, probed
 from seqwise.textbook.claim import Experiment
 from seqwise.textbook.clause import Estimate
 from seqwise.textbook.probed import (
@@ -117,3 +117,12 @@ def test_models_that_are_compared_are_of_one_size(probe):
 def test_models_that_rewrite_are_of_one_size(name):
     network = SeqwiseForSeq2SeqLM(attention_support.rewriter(**attention_support.MODELS[name]))
     assert count_of_model(network).non_embedding == pytest.approx(attention_support.PARAMETERS, rel=0.01)
+
+
+def test_pictures_of_shares_stay_between_none_and_all(monkeypatch):
+    monkeypatch.setattr(probed, "lines", lambda title, found, *rest: found)
+    rows = {seed: {"by_length": {"5": value}} for seed, value in enumerate((0.0, 1.0, 1.0))}
+    found = probed.by_length("", {"lstm": rows}, (5,), lambda length: 0.5, {}, "accuracy")
+    (point,) = found["lstm"]
+    assert (point.low, point.high) == (0.0, 1.0)
+    assert point.y == pytest.approx(2 / 3)

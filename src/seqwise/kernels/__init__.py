@@ -131,7 +131,8 @@ def recur(
     """Run the kernel of a recurrence over rows of different lengths.
 
     Args:
-        lengths: (B,), the real steps of each row, which come first; None where all are. What ``y`` is beyond them is undefined.
+        lengths: (B,), the real steps of each row, from 0 to T, which come first; None where all are. What ``y`` is beyond them is
+            undefined.
         final: whether the state after each row's last real step is wanted; else it may be any.
         backwards: read each row from its last real step to its first.
     """

@@ -77,6 +77,8 @@ class Table:
     rows: tuple[tuple["str | Cell", ...], ...]
     caption: str = ""
     sortable: bool = True
+    stacked: bool = False
+    """Of sentences rather than numbers: on a phone one row stands under the other, every cell under its title."""
 
 
 @dataclass(frozen=True)

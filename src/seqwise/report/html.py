@@ -113,24 +113,32 @@ def _callout(block: Callout) -> str:
 def _table(block: Table) -> str:
     caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
     head = "".join(f'<th scope="col" class="{_classes(column)}">{escape(column.title)}</th>' for column in block.columns)
-    rows = "".join(_table_row(block.columns, row) for row in block.rows)
-    kinds = {"sortable": block.sortable and len(block.rows) > 2, "stacked": any(column.wide for column in block.columns)}
+    rows = "".join(_table_row(block, row) for row in block.rows)
+    kinds = {"sortable": block.sortable and len(block.rows) > 2, "stacked": block.stacked}
     kind = " ".join(name for name, holds in kinds.items() if holds)
+    opened = "<table" + (f' class="{kind}"' if kind else "") + _role(block, "table")
     content = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="scroll" tabindex="0"><table class="{kind}">{content}</table></div>'
+    return f'<div class="scroll" tabindex="0">{opened}>{content}</table></div>'
 
 
-def _table_row(columns: tuple[Column, ...], row: tuple[str | Cell, ...]) -> str:
+def _role(block: Table, role: str) -> str:
+    """Said where the style takes it away."""
+    return f' role="{role}"' if block.stacked else ""
+
+
+def _table_row(block: Table, row: tuple[str | Cell, ...]) -> str:
     cells = [cell if type(cell) is Cell else Cell(str(cell)) for cell in row]
-    return "<tr>" + "".join(_table_cell(column, cell) for column, cell in zip(columns, cells, strict=True)) + "</tr>"
+    content = "".join(_table_cell(block, column, cell) for column, cell in zip(block.columns, cells, strict=True))
+    return f"<tr{_role(block, 'row')}>{content}</tr>"
 
 
-def _table_cell(column: Column, cell: Cell) -> str:
+def _table_cell(block: Table, column: Column, cell: Cell) -> str:
     sort = "" if cell.sort is None else f' data-sort="{cell.sort:.10g}"'
+    title = f' data-title="{escape(column.title)}"' if block.stacked else ""
     missing = " missing" if cell.text == MISSING else ""
     content = f"<strong>{escape(cell.text)}</strong>" if cell.strong else escape(cell.text)
     note = f"<small>{escape(cell.note)}</small>" if cell.note else ""
-    return f'<td class="{_classes(column)}{missing}" data-title="{escape(column.title)}"{sort}>{content}{note}</td>'
+    return f'<td class="{_classes(column)}{missing}"{title}{sort}{_role(block, "cell")}>{content}{note}</td>'
 
 
 def _classes(column: Column) -> str:

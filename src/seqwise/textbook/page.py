@@ -35,7 +35,7 @@ def _table(result: Mapping[str, Any]) -> Section:
         for row in result["table"]
     )
     intro = "The document's table, measured again here. Under each figure stands what the document says."
-    return Section("table", "The table, measured", intro, (Table(columns, rows, sortable=False),))
+    return Section("table", "The table, measured", intro, (Table(columns, rows, sortable=False, stacked=True),))
 
 
 def _claim(claim: Mapping[str, Any], pictures: tuple[Block, ...], result: Mapping[str, Any]) -> Section:
@@ -76,6 +76,7 @@ def _clauses(claim: Mapping[str, Any]) -> Table:
         rows,
         "The rule of each clause is fixed under a hash; where the figure of a pilot was known when it was fixed, that is said.",
         sortable=False,
+        stacked=True,
     )
 
 
@@ -114,7 +115,7 @@ def _published(claim: Mapping[str, Any]) -> Table:
         for figure in claim["published"]
     )
     columns = (Column("published", wide=True), Column("here", wide=True), Column("source", wide=True))
-    return Table(columns, rows, sortable=False)
+    return Table(columns, rows, sortable=False, stacked=True)
 
 
 def _beside(clauses: Sequence[Mapping[str, Any]]) -> Cell:
@@ -151,7 +152,7 @@ def _agreement(result: Mapping[str, Any]) -> Section:
     text += f" ({numbers.share(found['ci95'][0])} to {numbers.share(found['ci95'][1])} of such orders). This is a diagnostic, not a goal."
     columns = (Column("quantity", wide=True), Column("published", wide=True), Column("here"), Column("what stands between", wide=True))
     rows = tuple((f"{row['claim']}: {row['quantity']}", row["published"], row["here"], row["why"]) for row in found["disagreements"])
-    blocks = (Paragraph(text), *((Table(columns, rows, sortable=False),) if rows else ()))
+    blocks = (Paragraph(text), *((Table(columns, rows, sortable=False, stacked=True),) if rows else ()))
     return Section("agreement", "Beside the literature", "", blocks)
 
 

@@ -35,23 +35,23 @@ class Rows:
             self._padding = (torch.arange(length, device="cpu") >= lengths.unsqueeze(1)).view(-1, 1)
 
     def flat(self, x: Tensor) -> Tensor:
-        """(B, T, D) to (B T, D)."""
+        """(B, T, D) to (B T, D); to (T B, D), which is packed already, where all steps are real and read forwards."""
         x = x.transpose(0, 1) if self._places is None else x
         return x.reshape(self.batch * self.length, x.shape[2])
 
     def shaped(self, y: Tensor) -> Tensor:
         """And back."""
-        if self._ranks is None:
+        if self._places is None:
             return y.view(self.length, self.batch, -1).transpose(0, 1)
         return y.view(self.batch, self.length, -1)
 
     def pack(self, x: Tensor) -> Tensor:
-        """(B T, D) to (N, D)."""
+        """What is flat to (N, D)."""
         return x if self._places is None else x.index_select(0, self._places)
 
     def unpack(self, y: Tensor) -> Tensor:
         """And back, zero at padding."""
-        if self._ranks is None:
+        if self._places is None:
             return y
         y = y.index_select(0, self._ranks)
         return y if self._padding is None else y.masked_fill_(self._padding, 0)
