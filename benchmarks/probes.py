@@ -13,7 +13,7 @@ from seqwise.textbook.probed import EVERY_RATE
 from seqwise.textbook.state_tracking import CODES, FAR, MODELS, SOLVED, TRAINED, network
 from seqwise.training.probing import ProbeConfig, run_probe
 
-STEPS, SEEDS = 5_000, 3
+STEPS, SEEDS = 5_000, 2
 
 
 def trained(bench: Bench, name: str, rate: float, seed: int) -> dict[str, Any]:
