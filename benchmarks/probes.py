@@ -14,6 +14,7 @@ from seqwise.textbook.state_tracking import CODES, FAR, MODELS, SOLVED, TRAINED,
 from seqwise.training.probing import ProbeConfig, run_probe
 
 STEPS, SEEDS = 5_000, 2
+KEPT = ("status", "steps", "solved_at", "parameters", "seconds", "by_length")
 
 
 def trained(bench: Bench, name: str, rate: float, seed: int) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def parity(bench: Bench) -> Findings:
     for name in MODELS:
         runs = {rate: [trained(bench, name, rate, seed) for seed in range(bench.choose(SEEDS, 1))] for rate in EVERY_RATE}
         rate = chosen(runs)
-        details[name] = {str(each): found for each, found in runs.items()}
+        details[name] = {str(each): [{key: run[key] for key in KEPT} for run in found] for each, found in runs.items()}
         for length in (TRAINED, *FAR):
             right = [scores["accuracy"] for run in runs[rate] for scores in run["by_length"] if scores["length"] == length]
             figures.append(
