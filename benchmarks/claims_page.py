@@ -6,8 +6,7 @@ usage: python benchmarks/claims_page.py
 from collections.abc import Mapping
 from typing import Any
 
-from kernels_page import markdown
-from pages import DOCS, RECORDS, filled
+from pages import DOCS, RECORDS, filled, markdown
 
 from seqwise.core.files import read_json, write_text
 
@@ -28,7 +27,8 @@ def document(result: Result) -> str:
 def claims(result: Result) -> str:
     clauses = [clause for claim in result["claims"] for clause in claim["clauses"]]
     known = sum(clause["pilot_seen"] for clause in clauses)
-    told = f"Of {len(clauses)} clauses {known} were given their rule with a pilot's figure known.\n\n"
+    told = f"Of {len(clauses)} clauses {known} were given their rule with a pilot's figure known. Together the claims took"
+    told += f" {sum(claim['seconds'] for claim in result['claims']) / 60:.0f} minutes on {result['environment']['cores']} cores.\n\n"
     rows = [[f"`{claim['id']}`", claim["verdict"], claim["summary"], f"{claim['seconds']:.0f} s"] for claim in result["claims"]]
     return told + markdown(["claim", "verdict", "in numbers", "took"], rows)
 

@@ -4,10 +4,10 @@ usage: python benchmarks/kernels_page.py
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pages import DOCS, RECORDS, filled
+from pages import DOCS, RECORDS, filled, markdown
 from recurrent import BATCHES, GATES, WIDTHS
 from recurrent_parts import PARTS
 
@@ -16,10 +16,6 @@ from seqwise.core.files import read_json, write_text
 PAGE = DOCS / "kernels.md"
 DECODERS = ("seqwise.nn", "torch.nn", "torch.jit", "ONNX Runtime", "ONNX Runtime, bound")
 Record = Mapping[str, Any]
-
-
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
 
 
 def by_cell(record: Record, shown: Callable[[Record], str]) -> str:

@@ -1,9 +1,14 @@
 """Pages of the documentation that show records: what stands between two marks is made anew."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 RECORDS = Path(__file__).parent / "records"
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
 
 
 def filled(page: str, name: str, table: str) -> str:

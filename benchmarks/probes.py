@@ -9,12 +9,11 @@ from typing import Any
 from figures import Bench, Figure, Findings
 
 from seqwise.core.files import read_json, write_json
-from seqwise.textbook.probed import EVERY_RATE
-from seqwise.textbook.state_tracking import CODES, FAR, MODELS, SOLVED, TRAINED, network
-from seqwise.training.probing import ProbeConfig, run_probe
+from seqwise.textbook.probed import EVERY_RATE, best, score, scores
+from seqwise.textbook.state_tracking import FAR, MODELS, RECURRENT, SOLVED, TRAINED, network
+from seqwise.training.probing import ProbeConfig
 
 STEPS, SEEDS = 5_000, 2
-KEPT = ("status", "steps", "solved_at", "parameters", "seconds", "by_length")
 
 
 def trained(bench: Bench, name: str, rate: float, seed: int) -> dict[str, Any]:
@@ -30,27 +29,22 @@ def trained(bench: Bench, name: str, rate: float, seed: int) -> dict[str, Any]:
             learning_rate=rate,
             stop_when_solved=True,
         )
-        found = run_probe(probe, network(name, probe), seed=seed)
+        found = score(probe, network(name, probe), seed)
         place.parent.mkdir(parents=True, exist_ok=True)
         write_json(place, found)
-        print(f"  {name}, rate {rate}, seed {seed}: {found['curve'][-1]['accuracy']:.3f} after {found['steps']} steps", flush=True)
+        print(f"  {name}, rate {rate}, seed {seed}: {found['validation']:.3f} after {found['steps']} steps", flush=True)
     return read_json(place)
-
-
-def chosen(runs: dict[float, list[dict[str, Any]]]) -> float:
-    """The learning rate that is best on validation, which has the longest length of training."""
-    return max(runs, key=lambda rate: statistics.fmean(run["curve"][-1]["accuracy"] for run in runs[rate]))
 
 
 def parity(bench: Bench) -> Findings:
     """Of each model the rate that is best on validation; the mean over seeds of the accuracy at each length, and their least and most."""
     figures, details = [], {}
     for name in MODELS:
-        runs = {rate: [trained(bench, name, rate, seed) for seed in range(bench.choose(SEEDS, 1))] for rate in EVERY_RATE}
-        rate = chosen(runs)
-        details[name] = {str(each): [{key: run[key] for key in KEPT} for run in found] for each, found in runs.items()}
+        runs = {rate: {seed: trained(bench, name, rate, seed) for seed in range(bench.choose(SEEDS, 1))} for rate in EVERY_RATE}
+        details[name] = {str(rate): list(rows.values()) for rate, rows in runs.items()}
+        rate = best(runs)
         for length in (TRAINED, *FAR):
-            right = [scores["accuracy"] for run in runs[rate] for scores in run["by_length"] if scores["length"] == length]
+            right = scores(runs[rate], length, 0.5).values()
             figures.append(
                 Figure(
                     name=f"{name}, rate {rate}: length {length}",
@@ -59,7 +53,7 @@ def parity(bench: Bench) -> Findings:
                     interval=(min(right), max(right)),
                     spread="least and most of the seeds",
                     samples=len(right),
-                    wanted=f">= {SOLVED}" if name not in CODES and name != "mingru" and length > TRAINED else None,
+                    wanted=f">= {SOLVED}" if name in RECURRENT and length in FAR else None,
                 )
             )
     return Findings(figures, details)

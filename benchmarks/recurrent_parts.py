@@ -92,7 +92,7 @@ def recurrent_parts(bench: Bench, *, gated: bool = True) -> Findings:
         whole = cell["seconds"]["whole"]
         figures += [Figure(name=f"{name}: {part}", value=cell["share"][part], unit="share of the peak") for part in PARTS]
         figures += [
-            Figure(name=f"{name}: {part}", value=value / whole, unit="share of the pass") for part, value in cell["seconds"].items()
+            Figure(name=f"{name}: {part}", value=cell["seconds"][part] / whole, unit="share of the pass") for part in (*PARTS, "around")
         ]
     return Findings(figures, {"gate": gate, "cells": cells})
 

@@ -53,7 +53,6 @@ class OnLoops:
         return input._replace(data=y), self.permute_hidden(final, input.unsorted_indices)
 
     def _padded(self, input: Tensor, hx: Any) -> tuple[Tensor, Any]:
-        require_float32(input)  # before anything is kept for later calls
         x = input.transpose(0, 1) if self.batch_first else input
         length, batch, _ = x.shape
         hx = self._zeros(x, batch) if hx is None else hx

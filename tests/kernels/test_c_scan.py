@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.core.errors import UserError
-from seqwise.kernels import KERNELS, fastest, kernel
+from seqwise.kernels import KERNELS, backend, fastest, kernel, recur
 from seqwise.kernels.c import library, scan
 from seqwise.kernels.linear_scan import reference
 
@@ -354,3 +354,17 @@ def test_an_exported_layer_is_torchs_own(kind):
 
     graph = torch.export.export(Net(), (x,), strict=False)
     torch.testing.assert_close(graph.module()(x), KERNELS[kind]["c"](x, (h,), *weights)[0])
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 0, 3]])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_rows_read_backwards(kind, lengths):
+    """As forwards on rows turned round by hand."""
+    x, h, *weights = draw(kind, 3, 5, 4, 6)
+    given, rows = None if lengths is None else torch.tensor(lengths), torch.arange(3).unsqueeze(1)
+    turned = torch.tensor([[*range(n - 1, -1, -1), *range(n, 5)] for n in lengths or [5] * 3])
+    expected, last = KERNELS[kind]["c"](x[rows, turned], (h,), *weights, lengths=given)
+    with backend("c"):
+        y, final = recur(kind, x, (h,), tuple(weights), given, backwards=True)
+    assert torch.equal(y, expected[rows, turned])
+    assert torch.equal(final[0], last[0])

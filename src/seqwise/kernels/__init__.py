@@ -3,7 +3,7 @@
 A kernel is ``kernel(x, state, weight_ih, weight_hh, bias_ih, bias_hh) -> (y, state)``: ``x`` is (B, T, D), ``y`` is (B, T, H)
 and ``state`` a tuple of (B, H), ``(h, c)`` for the LSTM and ``(h,)`` otherwise. Gate order and formulas are ``torch.nn``'s.
 The minimal ones have no ``weight_hh`` and ``bias_hh``. What they stand on, ``linear_scan``, is no kernel of a layer.
-Those called ``c`` take float32 on a CPU alone, and ``lengths`` as :func:`recur` does; of RNN, GRU and LSTM ``backwards`` too.
+Those called ``c`` take float32 on a CPU alone, and ``lengths`` and ``backwards`` as :func:`recur` does.
 """
 
 import contextlib
@@ -13,8 +13,9 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from seqwise.core.errors import UserError
 from seqwise.core.registry import Registry
-from seqwise.kernels.c.library import available, recorded
+from seqwise.kernels.c.library import available
 
 State = tuple[Tensor, ...]
 Kernel = Callable[..., tuple[Tensor, State]]
@@ -64,8 +65,6 @@ KERNELS = {
     ),
 }
 
-BACKWARDS_IN_C = ("rnn", "lstm", "gru")
-"""Recurrences whose loops in C also read rows from their ends."""
 AUTOMATIC = "auto"
 _backend: ContextVar[str] = ContextVar("seqwise_kernel_backend", default=AUTOMATIC)
 
@@ -104,12 +103,24 @@ def is_plain(x: Tensor) -> bool:
     """Whether ``x`` is float32 on a CPU, and nothing but numbers is wanted of what is done with it."""
     usual = type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and x.dtype is torch.float32
     dense = usual and x.layout is torch.strided and not x.is_nested
-    return dense and not (torch.is_autocast_enabled("cpu") or recorded())
+    return dense and not (torch.is_autocast_enabled("cpu") or _recorded())
+
+
+def _recorded() -> bool:
+    """Whether torch takes operations down, or transforms them: it does not see what C does."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack():
+        return True
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
 
 
 def chosen(recurrence: str, x: Tensor) -> str:
-    """The name of the implementation for an input like ``x``."""
+    """The name of the implementation for an input like ``x``. Raises :class:`UserError` where the loops in C are named and torch would not
+    see what they do."""
     name = _backend.get()
+    if name == "c" and _recorded():
+        raise UserError(
+            "torch records or transforms what is done, and would not see the loops in C", fix="backend 'auto', or one of torch's"
+        )
     return fastest(recurrence, x) if name == AUTOMATIC else name
 
 
@@ -138,17 +149,15 @@ def recur(
     """
     name = chosen(recurrence, x)
     run = KERNELS[recurrence][name]
-    if name == "c" and recurrence in BACKWARDS_IN_C:
+    if name == "c":
         return run(x, state, *weights, lengths=lengths, backwards=backwards)
     lengths = None if lengths is None else lengths.clamp(0, x.shape[1])
-    if backwards:
-        y, state = recur(recurrence, reverse(x, lengths), state, weights, lengths, final=final)
-        return reverse(y, lengths), state
-    if lengths is None:
-        return run(x, state, *weights)
-    if name == "c":
-        return run(x, state, *weights, lengths=lengths)
-    return until_each_length(run, x, state, weights, lengths) if final else run(x, state, *weights)
+    x = reverse(x, lengths) if backwards else x
+    if lengths is None or not final:
+        y, state = run(x, state, *weights)
+    else:
+        y, state = until_each_length(run, x, state, weights, lengths)
+    return reverse(y, lengths) if backwards else y, state
 
 
 def reverse(x: Tensor, lengths: Tensor | None) -> Tensor:

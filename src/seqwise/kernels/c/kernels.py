@@ -6,7 +6,7 @@ from torch import Tensor
 from seqwise.core.errors import UserError
 from seqwise.kernels import State
 from seqwise.kernels.c import autograd
-from seqwise.kernels.c.library import library, recorded
+from seqwise.kernels.c.library import library
 from seqwise.kernels.c.rows import rows_of
 
 
@@ -49,10 +49,6 @@ def _run(
 
 
 def require_float32(*tensors: Tensor) -> None:
-    if recorded():
-        raise UserError(
-            "torch records or transforms what is done, and would not see the loops in C", fix="backend 'auto', or one of torch's"
-        )
     for tensor in tensors:
         if tensor.dtype is not torch.float32 or tensor.device.type != "cpu":
             given = f"the loops in C got {tensor.dtype} on {tensor.device}"

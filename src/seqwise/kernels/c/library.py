@@ -77,13 +77,6 @@ def available() -> bool:
     return _loaded()[0] is not None
 
 
-def recorded() -> bool:
-    """Whether torch takes operations down, or transforms them: it does not see what C does."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack():
-        return True
-    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
-
-
 def reason() -> str:
     """Why the loops are not there; empty where they are."""
     return _loaded()[1]

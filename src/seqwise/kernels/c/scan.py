@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from seqwise.kernels import State
+from seqwise.kernels import State, reverse
 from seqwise.kernels.c.kernels import require_float32
 from seqwise.kernels.c.library import library
 from seqwise.kernels.c.loops import kept_or_copied
@@ -30,28 +30,36 @@ def linear_scan(a: Tensor, b: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
     return LinearScan.apply(a, b, h)
 
 
-def mingru(x: Tensor, state: State, weight_ih: Tensor, bias_ih: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+def mingru(
+    x: Tensor, state: State, weight_ih: Tensor, bias_ih: Tensor, lengths: Tensor | None = None, backwards: bool = False
+) -> tuple[Tensor, State]:
     """As :func:`seqwise.kernels.mingru.reference.mingru`; see :func:`minlstm`."""
-    return _layer("mingru", x, state, weight_ih, bias_ih, lengths)
+    return _layer("mingru", x, state, weight_ih, bias_ih, lengths, backwards)
 
 
-def minlstm(x: Tensor, state: State, weight_ih: Tensor, bias_ih: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+def minlstm(
+    x: Tensor, state: State, weight_ih: Tensor, bias_ih: Tensor, lengths: Tensor | None = None, backwards: bool = False
+) -> tuple[Tensor, State]:
     """As :func:`seqwise.kernels.minlstm.reference.minlstm`.
 
     Args:
         lengths: (B,), the real steps of each row, which come first; the state is that after them, and y is zero beyond them.
+        backwards: read every row from its last real step to its first.
 
     Raises :class:`UserError` where the loops are not there, and for other numbers than float32 on a CPU.
     """
-    return _layer("minlstm", x, state, weight_ih, bias_ih, lengths)
+    return _layer("minlstm", x, state, weight_ih, bias_ih, lengths, backwards)
 
 
-def _layer(kind: str, x: Tensor, state: State, weight: Tensor, bias: Tensor, lengths: Tensor | None) -> tuple[Tensor, State]:
+def _layer(
+    kind: str, x: Tensor, state: State, weight: Tensor, bias: Tensor, lengths: Tensor | None, backwards: bool
+) -> tuple[Tensor, State]:
     require_float32(x, *state, weight, bias)
     if lengths is not None:
         lengths = lengths.to(torch.int64).clamp(0, x.shape[1]).contiguous()
+    x = reverse(x, lengths) if backwards else x
     y, h = Layer.apply(kind, x, state[0], weight, bias, lengths)
-    return y, (h,)
+    return reverse(y, lengths) if backwards else y, (h,)
 
 
 class LinearScan(torch.autograd.Function):
