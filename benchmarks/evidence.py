@@ -33,7 +33,6 @@ from startup import startup
 from translation import dates, multi30k
 from zoo_llama import zoo_llama
 from zoo_speed import zoo_speed
-from zoo_terms import zoo_terms
 
 from pretraining import pretraining_memory
 from zoo import zoo
@@ -71,7 +70,6 @@ STEPS: dict[str, Step] = {
     "depth-wikitext2": functools.partial(depth, corpus="wikitext2"),
     "zoo": zoo,
     "zoo-llama": zoo_llama,
-    "zoo-terms": zoo_terms,
     "zoo-speed": zoo_speed,
     "padding": padding,
 }
